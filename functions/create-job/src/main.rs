@@ -1,0 +1,2 @@
+//! create-job.
+fn main() {}

@@ -1,0 +1,104 @@
+//! The cloud that Transship's tests and demo run on: two AWS accounts in one process, loopback only.
+//!
+//! What is here: S3 (through [`s3s`]), S3 Control's Batch Operations, IAM, STS and Lambda, as far as Transship uses
+//! them, decided by identity and resource policies as AWS decides. What is faithful and what is simpler than AWS is
+//! said in `docs/LOCAL-CLOUD.md`. What is not here: anything of Transship itself; the functions run as real processes.
+
+pub mod access;
+pub mod activity;
+pub mod batch;
+pub mod clock;
+pub mod front;
+pub mod iam;
+pub mod identity;
+pub mod inventory;
+pub mod lambda;
+pub mod s3;
+
+use std::sync::Arc;
+
+use access::{Context, Denied};
+use activity::Activity;
+use clock::Clock;
+use identity::Principal;
+
+/// The Region every bucket and function of the local cloud is in unless a request says otherwise.
+pub const REGION: &str = "us-east-1";
+
+/// The whole cloud. Cheap to clone: every clone is the same cloud.
+#[derive(Clone, Default)]
+pub struct Cloud {
+    state: Arc<State>,
+}
+
+/// What the cloud knows. Each service keeps its own state behind its own lock.
+#[derive(Default)]
+struct State {
+    clock: Clock,
+    activity: Activity,
+    iam: iam::Iam,
+    store: s3::Store,
+    jobs: batch::Jobs,
+    functions: lambda::Functions,
+    endpoint: std::sync::OnceLock<std::net::SocketAddr>,
+}
+
+impl Cloud {
+    /// A cloud with both accounts and nothing in them.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The clock every service of this cloud reads.
+    pub fn clock(&self) -> &Clock {
+        &self.state.clock
+    }
+
+    /// What is in flight: events, jobs and functions.
+    pub fn activity(&self) -> &Activity {
+        &self.state.activity
+    }
+
+    /// Access keys, roles and their policies.
+    pub fn iam(&self) -> &iam::Iam {
+        &self.state.iam
+    }
+
+    /// Buckets and objects.
+    pub fn store(&self) -> &s3::Store {
+        &self.state.store
+    }
+
+    /// Batch Operations jobs.
+    pub fn jobs(&self) -> &batch::Jobs {
+        &self.state.jobs
+    }
+
+    /// Lambda functions.
+    pub fn functions(&self) -> &lambda::Functions {
+        &self.state.functions
+    }
+
+    /// The S3 operations as an in-process caller (a batch job, the inventory) uses them: same code, same decisions as
+    /// over HTTP. Build requests with [`s3::request`].
+    pub fn s3(&self) -> s3::Backend {
+        s3::Backend::new(self.clone())
+    }
+
+    /// Where this cloud is served, once [`front::serve`] has bound it.
+    pub fn endpoint(&self) -> Option<std::net::SocketAddr> {
+        self.state.endpoint.get().copied()
+    }
+
+    /// Decides one action of one principal on one resource, by identity policies and, where the resource is a bucket or
+    /// an object, the bucket's policy: same account, either allows; across accounts, both must; an explicit Deny wins.
+    pub fn authorize(
+        &self,
+        principal: &Principal,
+        action: &str,
+        resource: &str,
+        context: &Context,
+    ) -> Result<(), Denied> {
+        access::authorize(self, principal, action, resource, context)
+    }
+}

@@ -1,0 +1,3 @@
+//! `cloud serve`: the local cloud for any client.
+
+fn main() {}
