@@ -1,13 +1,14 @@
 //! The cloud's clock: real time, moved by an offset that tests can turn.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::{Timestamp, ToSpan};
 
-/// Real time plus an offset.
-#[derive(Debug, Default)]
+/// Real time plus an offset. Every clone is the same clock.
+#[derive(Debug, Clone, Default)]
 pub struct Clock {
-    offset_seconds: AtomicI64,
+    offset_seconds: Arc<AtomicI64>,
 }
 
 impl Clock {

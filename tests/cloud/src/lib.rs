@@ -32,7 +32,6 @@ pub struct Cloud {
 }
 
 /// What the cloud knows. Each service keeps its own state behind its own lock.
-#[derive(Default)]
 struct State {
     clock: Clock,
     activity: Activity,
@@ -41,6 +40,21 @@ struct State {
     jobs: batch::Jobs,
     functions: lambda::Functions,
     endpoint: std::sync::OnceLock<std::net::SocketAddr>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        let clock = Clock::default();
+        Self {
+            iam: iam::Iam::new(clock.clone()),
+            clock,
+            activity: Activity::default(),
+            store: s3::Store::default(),
+            jobs: batch::Jobs::default(),
+            functions: lambda::Functions::default(),
+            endpoint: std::sync::OnceLock::new(),
+        }
+    }
 }
 
 impl Cloud {
