@@ -1,1 +1,12 @@
-//! What the functions have in common.
+//! What Transship's functions have in common. Each module decides or calls AWS, and says which in its first lines.
+//!
+//! Dependencies point one way: `inventory ← job`; [`config`], [`event`] and [`names`] know nothing of either.
+
+pub mod aws;
+pub mod config;
+pub mod error;
+pub mod event;
+pub mod inventory;
+pub mod job;
+pub mod logging;
+pub mod names;

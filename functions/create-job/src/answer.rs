@@ -1,0 +1,149 @@
+//! What the function answers, and the one decision whether Lambda tries again.
+
+use std::fmt;
+
+use lambda_runtime::Diagnostic;
+use serde::Serialize;
+use transship::error::Class;
+use transship::inventory::FetchError;
+use transship::job::RunId;
+
+/// The answer to an invocation.
+#[derive(Debug, Serialize)]
+pub(crate) struct Answer {
+    /// One entry for each record of the event, in its order.
+    pub(crate) results: Vec<Record>,
+}
+
+/// What happened to one record.
+#[derive(Debug, Serialize)]
+pub(crate) struct Record {
+    key: String,
+    outcome: Outcome,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+/// What a record comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// A job was created.
+    Created,
+    /// Its run has a job already.
+    AlreadyCreated,
+    /// The report lists no objects; there is nothing to copy.
+    Empty,
+    /// Not a report of this route, or one that a newer has replaced.
+    Ignored,
+    /// Something somebody has to change; trying again changes nothing.
+    Refused,
+    /// It did not work.
+    Failed {
+        /// Whether trying again can help.
+        retry: bool,
+    },
+}
+
+impl Outcome {
+    /// Failed, and trying again will not help.
+    pub(crate) const FAILED_FOR_GOOD: Self = Self::Failed { retry: false };
+
+    /// What a report that could not be fetched comes to.
+    pub(crate) fn of_fetch(error: &FetchError) -> Self {
+        match error {
+            FetchError::Superseded(_) => Self::Ignored,
+            FetchError::Altered { .. }
+            | FetchError::TooLarge { .. }
+            | FetchError::Manifest(_)
+            | FetchError::ETag { .. } => Self::Refused,
+            FetchError::NotYet { .. } => Self::Failed { retry: true },
+            FetchError::Aws { error, .. } => Self::Failed { retry: error.class != Class::Permanent },
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::AlreadyCreated => "already created",
+            Self::Empty => "empty",
+            Self::Ignored => "ignored",
+            Self::Refused => "refused",
+            Self::Failed { .. } => "failed",
+        }
+    }
+}
+
+impl Serialize for Outcome {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl Record {
+    pub(crate) fn new(key: impl Into<String>, outcome: Outcome) -> Self {
+        Self { key: key.into(), outcome, run: None, job_id: None, reason: None }
+    }
+
+    pub(crate) fn of_run(mut self, run: &RunId) -> Self {
+        self.run = Some(run.to_string());
+        self
+    }
+
+    pub(crate) fn with_job(mut self, id: String) -> Self {
+        self.job_id = Some(id);
+        self
+    }
+
+    pub(crate) fn because(mut self, reason: impl fmt::Display) -> Self {
+        self.reason = Some(reason.to_string());
+        self
+    }
+
+    /// One line for each record. What a person has to look at is an error.
+    pub(crate) fn log(&self) {
+        let Self { key: manifest_key, outcome, run, job_id, reason } = self;
+        let (run, job_id, reason) = (run.as_deref(), job_id.as_deref(), reason.as_deref());
+        match outcome {
+            Outcome::Refused | Outcome::Failed { retry: false } => {
+                tracing::error!(manifest_key, run, job_id, reason, "{}", outcome.as_str());
+            }
+            Outcome::Failed { retry: true } => {
+                tracing::warn!(manifest_key, run, job_id, reason, "{}", outcome.as_str());
+            }
+            _ => tracing::info!(manifest_key, run, job_id, reason, "{}", outcome.as_str()),
+        }
+    }
+}
+
+impl Answer {
+    /// The answer, unless trying again can still help a record: then the invocation fails, and Lambda tries again.
+    pub(crate) fn of(results: Vec<Record>) -> Result<Self, Retry> {
+        let again = results.iter().filter(|record| record.outcome == Outcome::Failed { retry: true });
+        let lines: Vec<String> =
+            again.map(|r| format!("{}: {}", r.key, r.reason.as_deref().unwrap_or_default())).collect();
+        if lines.is_empty() { Ok(Self { results }) } else { Err(Retry { lines, of: results.len() }) }
+    }
+}
+
+/// Records that may succeed when the event is tried again.
+#[derive(Debug, thiserror::Error)]
+pub(crate) struct Retry {
+    lines: Vec<String>,
+    of: usize,
+}
+
+impl fmt::Display for Retry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {} records to be tried again: {}", self.lines.len(), self.of, self.lines.join("; "))
+    }
+}
+
+impl From<Retry> for Diagnostic {
+    fn from(retry: Retry) -> Self {
+        Self { error_type: "Retry".to_owned(), error_message: retry.to_string() }
+    }
+}

@@ -1,0 +1,9 @@
+//! Jobs of S3 Batch Operations: the CreateJob request of a run, and how it is sent so that one run has one job.
+
+mod request;
+mod run;
+mod send;
+
+pub use request::{JobRequest, RequestError, copy_job};
+pub use run::{JobKind, RunId, token};
+pub use send::{Persistence, SendError, Sent, send};

@@ -1,0 +1,59 @@
+//! What identifies a run and its jobs. Calls nothing.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+use crate::inventory::Report;
+use crate::names::{ETag, RouteName};
+
+/// Identifies a run: the report's time and its manifest.json's ETag, `2025-06-01T01-00Z-<etag>`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RunId(String);
+
+impl RunId {
+    /// The run of a report.
+    pub fn of(report: &Report) -> Self {
+        Self(format!("{}-{}", report.key.time(), report.etag))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Which of a run's jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobKind {
+    /// S3PutObjectCopy of what CopyObject can copy.
+    Copy,
+}
+
+impl JobKind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Copy => "copy",
+        }
+    }
+}
+
+/// The ClientRequestToken of a job: the same call has the same token, whoever makes it and however often. 64 hex
+/// digits, the most that CreateJob takes.
+///
+/// Each field is hashed behind its length, so that no two calls give the same bytes.
+pub fn token(route: &RouteName, run: &RunId, kind: JobKind, manifest: &ETag, attempt: u32) -> String {
+    let attempt = attempt.to_string();
+    let mut hash = Sha256::new();
+    for field in ["transship/1", route.as_str(), run.as_str(), kind.as_str(), manifest.as_str(), &attempt] {
+        hash.update((field.len() as u64).to_be_bytes());
+        hash.update(field.as_bytes());
+    }
+    hex::encode(hash.finalize())
+}
