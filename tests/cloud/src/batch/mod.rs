@@ -1,22 +1,135 @@
 //! S3 Batch Operations: the S3 Control API for jobs, and the jobs themselves.
+//!
+//! [`api`] answers requests; [`model`], [`xml`] and [`validate`] say what they look like; [`job`] is one job's state
+//! machine; `run` works through its tasks, [`manifest`] being what goes in and [`report`] what comes out.
 
-use bytes::Bytes;
-use http::{Request, Response};
+mod api;
+mod copy;
+mod describe;
+pub mod error;
+mod fetch;
+pub mod job;
+pub mod manifest;
+pub mod model;
+pub mod report;
+mod run;
+pub mod validate;
+pub mod xml;
 
-use crate::Cloud;
-use crate::identity::Principal;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+
+pub use api::handle;
+use error::BatchError;
+use job::Job;
+use model::CreateJobRequest;
+use validate::JobSpec;
+
+use crate::identity::AccountId;
+
+/// What `CreateJob` answers when the same request comes again with the same token. AWS's answer is not documented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReplayedToken {
+    /// The job that it made the first time.
+    #[default]
+    SameJob,
+    /// `IdempotencyException`.
+    Exception,
+}
 
 /// All jobs of both accounts.
 #[derive(Debug, Default)]
-pub struct Jobs {}
+pub struct Jobs {
+    known: Mutex<Known>,
+    placeholder: AtomicBool,
+}
 
-/// Answers an S3 Control request (`/v20180820/jobs…`), signature already verified by [`crate::front`]. `region` is the
-/// one it was signed for.
-pub async fn handle(
-    _cloud: &Cloud,
-    _principal: &Principal,
-    _region: &str,
-    _request: Request<Bytes>,
-) -> Response<Bytes> {
-    crate::front::not_implemented("S3 Control")
+#[derive(Debug, Default)]
+struct Known {
+    jobs: HashMap<String, Job>,
+    tokens: HashMap<(AccountId, String, String), (CreateJobRequest, String)>,
+    replayed: ReplayedToken,
+    created: u64,
+}
+
+impl Jobs {
+    /// What a replayed token is answered with from now on.
+    pub fn set_replayed_token(&self, answer: ReplayedToken) {
+        self.known().replayed = answer;
+    }
+
+    /// Whether jobs put a placeholder where the completion report's `manifest.json` will be.
+    pub fn set_placeholder(&self, written: bool) {
+        self.placeholder.store(written, Ordering::Relaxed);
+    }
+
+    fn writes_placeholder(&self) -> bool {
+        self.placeholder.load(Ordering::Relaxed)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        // A panic elsewhere leaves every job whole: each change is one assignment or one `Job` method.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does something with one job; none if there is no such job.
+    fn with<T>(&self, id: &str, change: impl FnOnce(&mut Job) -> T) -> Option<T> {
+        self.known().jobs.get_mut(id).map(change)
+    }
+
+    /// Does something with a job of an account in a Region, as time has left it.
+    fn of<T>(
+        &self,
+        (account, region): (&AccountId, &str),
+        id: &str,
+        now: Timestamp,
+        change: impl FnOnce(&mut Job) -> T,
+    ) -> Result<T, BatchError> {
+        let mut known = self.known();
+        let job = known.jobs.get_mut(id).filter(|job| job.account == *account && job.region == region);
+        let job = job.and_then(|job| job.age(now).then_some(job));
+        job.map(change).ok_or_else(|| BatchError::NoSuchJob(id.to_owned()))
+    }
+
+    /// Jobs of an account in a Region, newest first.
+    fn list(&self, account: &AccountId, region: &str, now: Timestamp) -> Vec<Job> {
+        let mut known = self.known();
+        known.jobs.retain(|_, job| job.age(now));
+        let mut jobs: Vec<_> =
+            known.jobs.values().filter(|job| job.account == *account && job.region == region).cloned().collect();
+        jobs.sort_by_key(|job| std::cmp::Reverse(job.number));
+        jobs
+    }
+
+    /// Takes a validated request: a new job, or the one that its token made before. Says whether it is new.
+    fn create(
+        &self,
+        (account, region): (&AccountId, &str),
+        request: CreateJobRequest,
+        spec: JobSpec,
+        now: Timestamp,
+    ) -> Result<(String, bool), BatchError> {
+        let mut known = self.known();
+        let token = (account.clone(), region.to_owned(), spec.token.clone());
+        if let Some((before, id)) = known.tokens.get(&token) {
+            return match known.replayed {
+                _ if *before != request => {
+                    Err(BatchError::Idempotency("ClientRequestToken was used for a different request".to_owned()))
+                }
+                ReplayedToken::Exception => Err(BatchError::Idempotency(
+                    "ClientRequestToken was used for a request that was taken already".to_owned(),
+                )),
+                ReplayedToken::SameJob => Ok((id.clone(), false)),
+            };
+        }
+        known.created += 1;
+        let id = uuid::Uuid::new_v4().to_string();
+        let job = Job::new(id.clone(), known.created, (account.clone(), region.to_owned()), spec, now);
+        known.jobs.insert(id.clone(), job);
+        known.tokens.insert(token, (request, id.clone()));
+        Ok((id, true))
+    }
 }

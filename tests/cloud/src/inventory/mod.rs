@@ -114,8 +114,7 @@ impl Report<'_> {
     /// Data files, then the Hive link, then the checksum, then the manifest; returns the manifest's key.
     async fn deliver(&self, delivery: &Delivery) -> Result<String, String> {
         self.check()?;
-        let all_versions =
-            self.configuration.included_object_versions.as_str() == InventoryIncludedObjectVersions::ALL;
+        let all_versions = self.configuration.included_object_versions.as_str() == InventoryIncludedObjectVersions::ALL;
         let chosen = self.configuration.optional_fields.as_deref().unwrap_or_default();
         let schema = rows::schema(all_versions, chosen.iter().map(|field| field.as_str()));
         let table = Table { bucket: self.bucket, owner: self.owner, schema: &schema, spaces: delivery.spaces };
@@ -134,11 +133,7 @@ impl Report<'_> {
             let bytes = table.file(chunk).map_err(|error| error.to_string())?;
             // `data/` is shared by all reports of a configuration, and only the manifest says which are whose.
             let key = format!("{folder}/data/{}.csv.gz", uuid::Uuid::new_v4());
-            files.push(DataFile {
-                key: key.clone(),
-                size: bytes.len() as u64,
-                md5: hex::encode(Md5::digest(&bytes)),
-            });
+            files.push(DataFile { key: key.clone(), size: bytes.len() as u64, md5: hex::encode(Md5::digest(&bytes)) });
             self.put(&key, bytes).await?;
         }
         let links: Vec<_> = files.iter().map(|f| format!("s3://{}/{}", self.manifest_bucket(), f.key)).collect();

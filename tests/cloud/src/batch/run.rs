@@ -1,0 +1,175 @@
+//! Runs a job: prepare, perhaps wait, work through the tasks, report. One tokio task for each stage, holding a
+//! [`crate::activity::Ticket`]; a job that waits for confirmation holds none.
+
+use futures::StreamExt;
+
+use super::copy::Copier;
+use super::fetch::{ReportPlace, tasks};
+use super::job::{Failure, Status};
+use super::manifest::{Encoding, Task};
+use super::model::CSV;
+use super::report::{Outcome, PLACEHOLDER};
+use super::validate::JobSpec;
+use crate::Cloud;
+use crate::identity::Principal;
+
+/// Tasks of one job in flight at a time.
+const CONCURRENCY: usize = 16;
+/// From so many tasks on, a job whose tasks mostly fail is stopped.
+const THRESHOLD_FROM: u64 = 1_000;
+/// Whom the role must trust.
+const SERVICE: &str = "batchoperations.s3.amazonaws.com";
+
+/// Starts a new job.
+pub(super) fn start(cloud: &Cloud, id: &str) {
+    let (cloud, id) = (cloud.clone(), id.to_owned());
+    let ticket = cloud.activity().begin();
+    tokio::spawn(async move {
+        if prepare(&cloud, &id).await {
+            work(&cloud, &id).await;
+        }
+        drop(ticket);
+    });
+}
+
+/// Goes on with a job that was confirmed.
+pub(super) fn resume(cloud: &Cloud, id: &str) {
+    let (cloud, id) = (cloud.clone(), id.to_owned());
+    let ticket = cloud.activity().begin();
+    tokio::spawn(async move {
+        work(&cloud, &id).await;
+        drop(ticket);
+    });
+}
+
+/// A session of the job's role.
+fn assume(cloud: &Cloud, id: &str, spec: &JobSpec) -> Result<Principal, Failure> {
+    let session = format!("s3-batch-{id}");
+    match cloud.iam().assume_for_service(SERVICE, &spec.role_arn, &session) {
+        Ok((_, principal)) => Ok(principal),
+        Err(denied) => {
+            let reason = format!("{SERVICE} could not assume {}: {}", spec.role_arn, denied.reason);
+            Err(Failure::new("RoleNotAssumable", reason))
+        }
+    }
+}
+
+/// Reads the manifest. Says whether the job is to be worked on now.
+async fn prepare(cloud: &Cloud, id: &str) -> bool {
+    let Some(spec) = cloud.jobs().with(id, |job| job.spec.clone()) else { return false };
+    if !go(cloud, id, Status::Preparing) {
+        end(cloud, id);
+        return false;
+    }
+    tokio::task::yield_now().await;
+    let read = match assume(cloud, id, &spec) {
+        Ok(role) => tasks(cloud, &role, &spec.manifest).await,
+        Err(failure) => Err(failure),
+    };
+    match read {
+        Ok((tasks, _)) => {
+            cloud.jobs().with(id, |job| job.set_tasks(tasks));
+        }
+        Err(failure) => fail(cloud, id, failure),
+    }
+    let next = if spec.confirmation_required { Status::Suspended } else { Status::Ready };
+    let gone = go(cloud, id, next);
+    if !gone {
+        end(cloud, id);
+    }
+    gone && next == Status::Ready
+}
+
+/// Works through the tasks, and ends the job.
+async fn work(cloud: &Cloud, id: &str) {
+    let Some((spec, tasks)) = cloud.jobs().with(id, |job| (job.spec.clone(), job.tasks.clone().unwrap_or_default()))
+    else {
+        return;
+    };
+    let role = match assume(cloud, id, &spec) {
+        Ok(role) => role,
+        Err(failure) => {
+            fail(cloud, id, failure);
+            return end(cloud, id);
+        }
+    };
+    if !go(cloud, id, Status::Active) {
+        return end(cloud, id);
+    }
+    let place = ReportPlace::of(cloud, &role, id, &spec.report);
+    if let Some(place) = place.as_ref().filter(|_| cloud.jobs().writes_placeholder())
+        && let Err(failure) = place.put("manifest.json", PLACEHOLDER.to_vec()).await
+    {
+        fail(cloud, id, failure);
+        return end(cloud, id);
+    }
+    let outcomes = run_tasks(cloud, id, &role, &spec, &tasks).await;
+    go(cloud, id, Status::Completing);
+    if let Some(place) = place.filter(|_| !outcomes.is_empty())
+        && let Err(failure) = place.write(&outcomes).await
+    {
+        fail(cloud, id, failure);
+    }
+    end(cloud, id);
+}
+
+/// Runs tasks until all have run or the job is no longer Active, and returns how those ended that ran.
+async fn run_tasks(cloud: &Cloud, id: &str, role: &Principal, spec: &JobSpec, tasks: &[Task]) -> Vec<Outcome> {
+    let format = spec.manifest.spec.as_ref().and_then(|s| s.format.as_deref());
+    let encoding = if format == Some(CSV) { Encoding::Percent } else { Encoding::Form };
+    let copier = Copier { cloud: cloud.clone(), role: role.clone(), operation: spec.operation.clone(), encoding };
+    let copier = &copier;
+    let mut running = futures::stream::iter(0..tasks.len())
+        .map(|row| async move {
+            // The work is done in memory and would never yield by itself: other requests need their turn.
+            tokio::task::yield_now().await;
+            Outcome { task: tasks[row].clone(), result: copier.copy(&tasks[row]).await }
+        })
+        .buffer_unordered(CONCURRENCY);
+    let mut outcomes = Vec::with_capacity(tasks.len());
+    while let Some(outcome) = running.next().await {
+        let now = cloud.clock().now();
+        let active = cloud.jobs().with(id, |job| {
+            let count = if outcome.result.is_ok() { &mut job.succeeded } else { &mut job.failed };
+            *count += 1;
+            let executed = job.succeeded + job.failed;
+            if executed >= THRESHOLD_FROM && job.failed * 2 > executed {
+                let reason = format!("{} of {executed} tasks failed, which is more than 50 percent", job.failed);
+                job.fail(Failure::new("FailureThresholdExceeded", reason), now);
+            }
+            job.status() == Status::Active
+        });
+        outcomes.push(outcome);
+        if active != Some(true) {
+            break;
+        }
+    }
+    outcomes
+}
+
+fn go(cloud: &Cloud, id: &str, next: Status) -> bool {
+    let now = cloud.clock().now();
+    let gone = cloud.jobs().with(id, |job| job.go(next, now)).unwrap_or(false);
+    tracing::debug!(job_id = id, status = next.as_str(), gone, "job");
+    gone
+}
+
+fn fail(cloud: &Cloud, id: &str, failure: Failure) {
+    let now = cloud.clock().now();
+    tracing::info!(job_id = id, code = failure.code, reason = failure.reason, "job fails");
+    cloud.jobs().with(id, |job| job.fail(failure, now));
+}
+
+/// From a passing state to the one it leads to.
+fn end(cloud: &Cloud, id: &str) {
+    let now = cloud.clock().now();
+    cloud.jobs().with(id, |job| {
+        let last = match job.status() {
+            Status::Completing => Status::Complete,
+            Status::Cancelling => Status::Cancelled,
+            Status::Failing => Status::Failed,
+            _ => return,
+        };
+        job.go(last, now);
+    });
+}
