@@ -1,1 +1,19 @@
-//! End-to-end tests.
+//! What the end-to-end tests and the demo share: both accounts' clients, the tutorial's policies, the stack as
+//! `template.yaml` describes it, a folder's files as objects, and the check that every object arrived.
+
+pub mod clients;
+pub mod files;
+pub mod route;
+pub mod runs;
+pub mod stack;
+pub mod template;
+pub mod tutorial;
+pub mod verify;
+
+/// Whatever ends a test or the demo: shown to a person, never decided upon.
+pub type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// The repository's root.
+pub fn repository() -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}

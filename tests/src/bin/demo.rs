@@ -1,2 +1,193 @@
-//! The main job, seen.
-fn main() {}
+//! The main job, seen: one account's objects copied into another on the local cloud, every step shown, every object
+//! checked.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use e2e::Error;
+use e2e::files::{self, File};
+use e2e::route::{DESTINATION_BUCKET, MANIFEST_BUCKET, Route, SOURCE_BUCKET};
+use e2e::runs::Run;
+use e2e::verify::{self, Arrival};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use tracing_subscriber::EnvFilter;
+
+/// Copies a folder from one account to another on the local cloud, as Transship does on AWS: an S3 Inventory report
+/// arrives, create-job makes a Batch Operations job of it, the job copies, and every object is compared.
+#[derive(Debug, Parser)]
+#[command(name = "cargo demo")]
+struct Options {
+    /// The folder whose files are the source bucket's objects [default: this repository's files and keys that hurt]
+    #[arg(long, value_name = "DIR")]
+    from: Option<PathBuf>,
+    /// Print one JSON object on stdout and nothing else there; steps go to stderr
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `--json` prints. Fields may be added, never renamed.
+#[derive(Debug, Serialize)]
+struct Summary {
+    /// Objects in the source bucket.
+    objects: usize,
+    /// Their bytes.
+    bytes: u64,
+    /// Objects found equal at the destination.
+    copied: usize,
+    /// Tasks that failed.
+    failed: u64,
+    /// Objects not found at the destination.
+    missing: usize,
+    /// Objects found there, but with other bytes, metadata or tags.
+    different: usize,
+    /// From the first put to the last comparison.
+    seconds: f64,
+    /// One for each delivered report.
+    runs: Vec<Run>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let options = Options::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match run(&options).await {
+        Ok(summary) if summary.copied == summary.objects => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("demo: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: &Options) -> Result<Summary, Error> {
+    let show = Show { json: options.json, started: Instant::now() };
+    let files = match &options.from {
+        Some(folder) => files::below(folder)?,
+        None => files::repository_and_painful_keys()?,
+    };
+    show.step("building the functions and starting the local cloud");
+    let route = Route::set_up(&[]).await?;
+    show.step(&format!(
+        "two accounts at {}: {SOURCE_BUCKET} (111111111111) → {DESTINATION_BUCKET} (222222222222)",
+        route.server.endpoint()
+    ));
+    let started = Instant::now();
+
+    show.step(&format!("putting {} files into {SOURCE_BUCKET}, with metadata and tags", files.len()));
+    let bar = show.bar(files.len() as u64);
+    let bytes = verify::put_all(&route.source, SOURCE_BUCKET, &files, |_| bar.inc(1)).await?;
+    bar.finish_and_clear();
+
+    let report = route.deliver().await?;
+    show.step(&format!("S3 Inventory delivered s3://{MANIFEST_BUCKET}/{report}"));
+    show.step("create-job is told of it by the bucket's notification");
+    let run = watch(&route, &report, &show).await?;
+
+    show.step("comparing every object, byte by byte, with metadata and tags");
+    let arrivals = compare(&route, &files, &show).await?;
+    let count = |wanted: fn(&Arrival) -> bool| arrivals.iter().filter(|(_, arrival)| wanted(arrival)).count();
+    let summary = Summary {
+        objects: files.len(),
+        bytes,
+        copied: count(|arrival| *arrival == Arrival::Same),
+        failed: run.failed,
+        missing: count(|arrival| *arrival == Arrival::Missing),
+        different: count(|arrival| matches!(arrival, Arrival::Different(_))),
+        seconds: (started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
+        runs: vec![run],
+    };
+    show.summary(&summary, &arrivals)?;
+    Ok(summary)
+}
+
+/// Follows the report's job until nothing is in flight.
+async fn watch(route: &Route, report: &str, show: &Show) -> Result<Run, Error> {
+    let settled = route.cloud.activity().settled();
+    tokio::pin!(settled);
+    let bar = show.bar(0);
+    let mut shown = None;
+    loop {
+        let ended = tokio::time::timeout(Duration::from_millis(300), &mut settled).await.is_ok();
+        let run = route.run_of(report).await?;
+        if let Some(id) = &run.job_id {
+            let status = route.job(id).await?.status().map(|status| status.as_str().to_owned());
+            if shown != status {
+                show.step(&format!("job {id}: {}", status.as_deref().unwrap_or("unknown")));
+                shown = status;
+            }
+            bar.set_length(run.planned);
+            bar.set_position(run.copied + run.failed);
+        }
+        if ended {
+            bar.finish_and_clear();
+            match &run.job_id {
+                Some(_) => {
+                    show.step(&format!("{} tasks: {} succeeded, {} failed", run.planned, run.copied, run.failed))
+                }
+                None => show.step("no job was made"),
+            }
+            show.function_log(route);
+            return Ok(run);
+        }
+    }
+}
+
+async fn compare(route: &Route, files: &[File], show: &Show) -> Result<Vec<(String, Arrival)>, Error> {
+    let bar = show.bar(files.len() as u64);
+    let arrivals = verify::check_all(&route.destination, DESTINATION_BUCKET, "", files, || bar.inc(1)).await?;
+    bar.finish_and_clear();
+    Ok(arrivals)
+}
+
+/// Tells a person what happens; with `--json`, on stderr.
+struct Show {
+    json: bool,
+    started: Instant,
+}
+
+impl Show {
+    fn step(&self, text: &str) {
+        let line = format!("{:>7.2} s  {text}", self.started.elapsed().as_secs_f64());
+        if self.json { eprintln!("{line}") } else { println!("{line}") }
+    }
+
+    /// A progress bar on stderr; hidden where stderr is no terminal.
+    fn bar(&self, length: u64) -> ProgressBar {
+        let bar = ProgressBar::new(length);
+        if let Ok(style) = ProgressStyle::with_template("           {wide_bar} {pos}/{len} {per_sec}") {
+            bar.set_style(style);
+        }
+        bar
+    }
+
+    /// What create-job said, where nothing came of a report.
+    fn function_log(&self, route: &Route) {
+        for failure in route.cloud.functions().failures() {
+            self.step(&format!("create-job failed: {failure}"));
+        }
+    }
+
+    fn summary(&self, summary: &Summary, arrivals: &[(String, Arrival)]) -> Result<(), Error> {
+        for (key, arrival) in arrivals.iter().filter(|(_, arrival)| *arrival != Arrival::Same).take(20) {
+            self.step(&format!("{key:?}: {arrival:?}"));
+        }
+        if self.json {
+            println!("{}", serde_json::to_string(summary)?);
+            return Ok(());
+        }
+        println!();
+        println!("  objects       {:>10}", summary.objects);
+        println!("  bytes         {:>10}", summary.bytes);
+        println!("  copied        {:>10}", summary.copied);
+        println!("  tasks failed  {:>10}", summary.failed);
+        println!("  missing       {:>10}", summary.missing);
+        println!("  different     {:>10}", summary.different);
+        println!("  time          {:>9.1}s", summary.seconds);
+        Ok(())
+    }
+}

@@ -1,0 +1,167 @@
+//! Reads `template.yaml` as CloudFormation would, as far as the tests need it: parameters with their defaults, `!Ref`,
+//! `!Sub`, `!GetAtt`, `!If` and conditions. So what the tests run with is what a user deploys.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value as Json};
+use serde_yaml_ng::Value as Yaml;
+
+use crate::Error;
+
+/// A template with its parameters' values.
+#[derive(Debug)]
+pub struct Template {
+    document: Yaml,
+    names: BTreeMap<String, String>,
+}
+
+impl Template {
+    /// Reads a template; `parameters` override its defaults. A parameter that it does not know, or one without a value,
+    /// is an error, as on `sam deploy`.
+    pub fn read(text: &str, account: &str, region: &str, parameters: &[(&str, &str)]) -> Result<Self, Error> {
+        let document: Yaml = serde_yaml_ng::from_str(text)?;
+        let mut names: BTreeMap<String, String> =
+            [("AWS::AccountId", account), ("AWS::Region", region), ("AWS::Partition", "aws"), ("AWS::NoValue", "")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into();
+        let declared = document["Parameters"].as_mapping().ok_or("the template has no Parameters")?;
+        for (name, _) in parameters {
+            if !declared.contains_key(*name) {
+                return Err(format!("the template has no parameter {name}").into());
+            }
+        }
+        for (name, parameter) in declared {
+            let name = name.as_str().ok_or("a parameter's name is no string")?;
+            let given = parameters.iter().find(|(given, _)| *given == name).map(|(_, value)| (*value).to_owned());
+            let value =
+                given.or_else(|| scalar(&parameter["Default"])).ok_or(format!("parameter {name} needs a value"))?;
+            names.insert(name.to_owned(), value);
+        }
+        Ok(Self { document, names })
+    }
+
+    /// The properties of a resource, resolved.
+    pub fn properties(&self, resource: &str) -> Result<Json, Error> {
+        let found = &self.document["Resources"][resource]["Properties"];
+        if found.is_null() {
+            return Err(format!("the template has no resource {resource}").into());
+        }
+        self.resolve(found)
+    }
+
+    fn resolve(&self, value: &Yaml) -> Result<Json, Error> {
+        Ok(match value {
+            Yaml::Tagged(tagged) => return self.call(&tagged.tag.to_string(), &tagged.value),
+            Yaml::Mapping(mapping) => {
+                let mut object = Map::new();
+                for (key, value) in mapping {
+                    let value = self.resolve(value)?;
+                    if !value.is_null() {
+                        object.insert(scalar(key).ok_or("a key is no string")?, value);
+                    }
+                }
+                Json::Object(object)
+            }
+            Yaml::Sequence(items) => {
+                Json::Array(items.iter().map(|item| self.resolve(item)).collect::<Result<_, _>>()?)
+            }
+            other => serde_json::to_value(other)?,
+        })
+    }
+
+    fn call(&self, function: &str, argument: &Yaml) -> Result<Json, Error> {
+        match function {
+            "!Ref" => {
+                let name = scalar(argument).ok_or("!Ref wants a name")?;
+                if name == "AWS::NoValue" {
+                    return Ok(Json::Null);
+                }
+                // A resource's own name stands for whatever CloudFormation would call it.
+                Ok(Json::String(self.names.get(&name).cloned().unwrap_or(name)))
+            }
+            "!GetAtt" => Ok(Json::String(scalar(argument).ok_or("!GetAtt wants a name")?)),
+            "!Sub" => self.substitute(argument),
+            "!If" => {
+                let arguments = argument.as_sequence().ok_or("!If wants a list")?;
+                let [condition, yes, no] = arguments.as_slice() else { return Err("!If wants three arguments".into()) };
+                let name = scalar(condition).ok_or("!If wants a condition's name")?;
+                self.resolve(if self.holds(&self.document["Conditions"][name.as_str()])? { yes } else { no })
+            }
+            other => Err(format!("{other} is not read here").into()),
+        }
+    }
+
+    fn substitute(&self, argument: &Yaml) -> Result<Json, Error> {
+        let mut names = self.names.clone();
+        let text = match argument {
+            Yaml::Sequence(both) => {
+                for (name, value) in both.get(1).and_then(Yaml::as_mapping).ok_or("!Sub wants a map")? {
+                    let value = self.resolve(value)?;
+                    names.insert(
+                        scalar(name).ok_or("a name is no string")?,
+                        value.as_str().unwrap_or_default().to_owned(),
+                    );
+                }
+                scalar(&both[0])
+            }
+            other => scalar(other),
+        };
+        let mut text = text.ok_or("!Sub wants a text")?;
+        for (name, value) in &names {
+            text = text.replace(&format!("${{{name}}}"), value);
+        }
+        if text.contains("${") { Err(format!("!Sub leaves {text}").into()) } else { Ok(Json::String(text)) }
+    }
+
+    fn holds(&self, condition: &Yaml) -> Result<bool, Error> {
+        let Yaml::Tagged(tagged) = condition else { return Err("a condition is a function".into()) };
+        let arguments = tagged.value.as_sequence().ok_or("a condition takes a list")?;
+        match tagged.tag.to_string().as_str() {
+            "!Not" => Ok(!self.holds(&arguments[0])?),
+            "!Equals" => Ok(self.resolve(&arguments[0])? == self.resolve(&arguments[1])?),
+            other => Err(format!("condition {other} is not read here").into()),
+        }
+    }
+}
+
+/// A string, number or boolean as CloudFormation passes it: text.
+fn scalar(value: &Yaml) -> Option<String> {
+    match value {
+        Yaml::String(text) => Some(text.clone()),
+        Yaml::Number(number) => Some(number.to_string()),
+        Yaml::Bool(flag) => Some(flag.to_string()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"
+Parameters:
+  Name: { Type: String }
+  Region: { Type: String, Default: "" }
+Conditions:
+  Here: !Equals [!Ref Region, ""]
+Resources:
+  Thing:
+    Properties:
+      Name: !Sub "x-${Name}-${AWS::AccountId}"
+      Where: !If [Here, !Ref "AWS::Region", !Ref Region]
+      Gone: !If [Here, !Ref "AWS::NoValue", 1]
+"#;
+
+    #[test]
+    fn resolves_what_our_template_uses() {
+        let template = Template::read(TEXT, "222222222222", "us-east-1", &[("Name", "a")]).unwrap();
+        let expected = serde_json::json!({ "Name": "x-a-222222222222", "Where": "us-east-1" });
+        assert_eq!(template.properties("Thing").unwrap(), expected);
+    }
+
+    #[test]
+    fn unknown_and_missing_parameters_are_errors() {
+        assert!(Template::read(TEXT, "1", "r", &[]).unwrap_err().to_string().contains("Name needs a value"));
+        assert!(Template::read(TEXT, "1", "r", &[("Nmae", "a")]).unwrap_err().to_string().contains("Nmae"));
+    }
+}
