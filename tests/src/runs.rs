@@ -24,12 +24,11 @@ impl Route {
     /// Every job of the destination account, newest last.
     pub async fn job_ids(&self) -> Result<Vec<String>, Error> {
         let account = cloud::identity::AccountId::destination();
-        let mut pages =
-            self.destination.s3control.list_jobs().account_id(account.as_str()).into_paginator().items().send();
+        let mut pages = self.destination.s3control.list_jobs().account_id(account.as_str()).into_paginator().send();
         let mut jobs = Vec::new();
-        while let Some(job) = pages.next().await {
-            let job = job?;
-            jobs.push((job.creation_time().copied(), job.job_id().unwrap_or_default().to_owned()));
+        while let Some(page) = pages.next().await {
+            let listed = page?.jobs.unwrap_or_default();
+            jobs.extend(listed.into_iter().filter_map(|job| Some((job.creation_time, job.job_id?))));
         }
         jobs.sort_by_key(|(created, _)| *created);
         Ok(jobs.into_iter().map(|(_, id)| id).collect())

@@ -57,6 +57,12 @@ impl Default for State {
     }
 }
 
+impl std::fmt::Debug for Cloud {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cloud").field("endpoint", &self.endpoint()).finish_non_exhaustive()
+    }
+}
+
 impl Cloud {
     /// A cloud with both accounts and nothing in them.
     pub fn new() -> Self {
