@@ -36,6 +36,7 @@ struct State {
     clock: Clock,
     activity: Activity,
     iam: iam::Iam,
+    compiled: access::Compiled,
     store: s3::Store,
     jobs: batch::Jobs,
     functions: lambda::Functions,
@@ -49,6 +50,7 @@ impl Default for State {
             iam: iam::Iam::new(clock.clone()),
             clock,
             activity: Activity::default(),
+            compiled: access::Compiled::default(),
             store: s3::Store::default(),
             jobs: batch::Jobs::default(),
             functions: lambda::Functions::default(),
@@ -82,6 +84,11 @@ impl Cloud {
     /// Access keys, roles and their policies.
     pub fn iam(&self) -> &iam::Iam {
         &self.state.iam
+    }
+
+    /// Bucket policies, compiled.
+    pub(crate) fn compiled(&self) -> &access::Compiled {
+        &self.state.compiled
     }
 
     /// Buckets and objects.

@@ -58,6 +58,13 @@ impl KeyRing {
         self.add(keys, principal, Some(expires))
     }
 
+    /// Ends all sessions of a role: AWS no longer knows the keys of a role that was deleted.
+    pub(super) fn end_sessions(&mut self, of_role: &str) {
+        self.by_id.retain(
+            |_, credential| !matches!(&credential.principal, Principal::Role { role_arn, .. } if role_arn == of_role),
+        );
+    }
+
     fn add(&mut self, keys: Keys, principal: Principal, expires: Option<Timestamp>) -> Keys {
         let credential = Credential { keys: keys.clone(), principal, expires };
         self.by_id.insert(keys.access_key_id.clone(), credential);
