@@ -1,0 +1,36 @@
+//! The documents of one route: pure functions of the [`Route`].
+//!
+//! Each permission is on exactly the bucket and prefix that needs it; the doc comments say what needs it. A permission
+//! that crosses accounts stands twice, in the role's policy and in the bucket's or key's, since both sides must allow it.
+
+mod copy_role;
+mod inventory;
+mod keys;
+mod manifest_bucket;
+mod source_bucket;
+
+pub use copy_role::{copy_role_policy, copy_role_trust};
+pub use inventory::{FIELDS, InventoryConfiguration, InventoryDestination, Schedule, inventory_configuration};
+pub use keys::{KeyGrant, key_grants};
+pub use manifest_bucket::manifest_bucket_statements;
+pub use source_bucket::source_bucket_statements;
+
+/// The actions by which a PUT copy reads an object whole, with tags and ACL, by key and by version.
+/// Without the tagging actions every task fails, also where no object has a tag.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-copy-object.html>
+const READ_OBJECTS: [&str; 6] = [
+    "s3:GetObject",
+    "s3:GetObjectVersion",
+    "s3:GetObjectAcl",
+    "s3:GetObjectVersionAcl",
+    "s3:GetObjectTagging",
+    "s3:GetObjectVersionTagging",
+];
+
+/// A job reads annotations too, unless told not to (`AnnotationDirective`, COPY by default since June 2026).
+const READ_ANNOTATIONS: &str = "s3:GetObjectAnnotation";
+
+fn read_actions(route: &super::Route) -> Vec<&'static str> {
+    let annotations = route.parameters().annotations.then_some(READ_ANNOTATIONS);
+    READ_OBJECTS.into_iter().chain(annotations).collect()
+}
