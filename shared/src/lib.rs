@@ -10,3 +10,4 @@ pub mod inventory;
 pub mod job;
 pub mod logging;
 pub mod names;
+pub mod policy;

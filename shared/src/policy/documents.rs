@@ -1,4 +1,4 @@
-//! The documents of one route: pure functions of the [`Route`].
+//! The documents of one route: pure functions of the [`RouteSettings`](super::RouteSettings).
 //!
 //! Each permission is on exactly the bucket and prefix that needs it; the doc comments say what needs it. A permission
 //! that crosses accounts stands twice, in the role's policy and in the bucket's or key's, since both sides must allow it.
@@ -30,7 +30,7 @@ const READ_OBJECTS: [&str; 6] = [
 /// A job reads annotations too, unless told not to (`AnnotationDirective`, COPY by default since June 2026).
 const READ_ANNOTATIONS: &str = "s3:GetObjectAnnotation";
 
-fn read_actions(route: &super::Route) -> Vec<&'static str> {
-    let annotations = route.parameters().annotations.then_some(READ_ANNOTATIONS);
+fn read_actions(route: &super::RouteSettings) -> Vec<&'static str> {
+    let annotations = route.annotations.then_some(READ_ANNOTATIONS);
     READ_OBJECTS.into_iter().chain(annotations).collect()
 }

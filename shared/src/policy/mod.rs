@@ -9,8 +9,7 @@ mod error;
 mod meaning;
 mod merge;
 mod parameters;
-mod route;
-mod rules;
+mod settings;
 mod sid;
 mod statement;
 
@@ -18,6 +17,6 @@ pub use error::PolicyError;
 pub use meaning::{Difference, StalePrincipal, difference, equivalent, stale_principals};
 pub use merge::{BUCKET_POLICY_LIMIT, Merged, Removed, merge, remove};
 pub use parameters::{ParameterError, ParameterErrors, RouteParameters};
-pub use route::Route;
+pub use settings::RouteSettings;
 pub use sid::{Purpose, SidPrefix};
 pub use statement::{PolicyDocument, Principal, Statement};

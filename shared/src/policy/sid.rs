@@ -1,5 +1,7 @@
 use std::fmt;
 
+use crate::names::{AccountId, RouteName};
+
 /// Every Sid that Transship writes begins with this word.
 const MARK: &str = "Transship";
 
@@ -14,13 +16,10 @@ const MARK: &str = "Transship";
 pub struct SidPrefix(String);
 
 impl SidPrefix {
-    /// The prefix of `route`, a name that is unique within the destination account (the stack's name) and that stays
-    /// the same for the life of the deployment, whatever else of the route is changed.
-    pub fn new(destination_account: &str, route: &str) -> Self {
-        let mut prefix = format!("{MARK}{}", escape(destination_account));
-        prefix.push_str(&escape(route));
-        prefix.push_str("ZE");
-        Self(prefix)
+    /// The prefix of `route` in the destination account `account`. Both stay the same for the life of a deployment,
+    /// whatever else of the route is changed, so its statements are found again.
+    pub fn new(account: &AccountId, route: &RouteName) -> Self {
+        Self(format!("{MARK}{account}{}ZE", escape(route.as_str())))
     }
 
     /// The Sid of the route's statement for one purpose.

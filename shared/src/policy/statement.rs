@@ -2,6 +2,8 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
+use crate::names::RoleArn;
+
 use super::sid::{Purpose, SidPrefix};
 
 /// The version that documents of our own carry.
@@ -30,7 +32,7 @@ pub struct Statement {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Principal {
     /// A role, by its ARN.
-    Role(String),
+    Role(RoleArn),
     /// An AWS service, such as `s3.amazonaws.com`.
     Service(&'static str),
     /// Everybody; only ever used to deny.
@@ -92,7 +94,7 @@ impl Statement {
 impl Serialize for Principal {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::Role(arn) => serializer.collect_map([("AWS", arn)]),
+            Self::Role(arn) => serializer.collect_map([("AWS", arn.as_str())]),
             Self::Service(name) => serializer.collect_map([("Service", name)]),
             Self::Everyone => serializer.serialize_str("*"),
         }

@@ -4,8 +4,8 @@ use super::support::{ours, route, route_named};
 
 fn refusal(text: &str) -> PolicyError {
     let route = route();
-    remove(text, route.sid_prefix()).unwrap_err();
-    merge(Some(text), &ours(&route), route.sid_prefix()).unwrap_err()
+    remove(text, &route.sid_prefix()).unwrap_err();
+    merge(Some(text), &ours(&route), &route.sid_prefix()).unwrap_err()
 }
 
 #[test]
@@ -45,10 +45,10 @@ fn a_policy_over_the_limit_is_refused_with_the_sizes() {
     let route = route();
     let ours = ours(&route);
     let padded = |sid: usize| format!("{{\"Statement\":[{{\"Sid\":\"{}\",\"Effect\":\"Deny\"}}]}}", "x".repeat(sid));
-    let spare = BUCKET_POLICY_LIMIT - merge(Some(&padded(0)), &ours, route.sid_prefix()).unwrap().text.len();
-    let full = merge(Some(&padded(spare)), &ours, route.sid_prefix()).unwrap();
+    let spare = BUCKET_POLICY_LIMIT - merge(Some(&padded(0)), &ours, &route.sid_prefix()).unwrap().text.len();
+    let full = merge(Some(&padded(spare)), &ours, &route.sid_prefix()).unwrap();
     assert_eq!(full.text.len(), BUCKET_POLICY_LIMIT);
-    let error = merge(Some(&padded(spare + 1)), &ours, route.sid_prefix()).unwrap_err();
+    let error = merge(Some(&padded(spare + 1)), &ours, &route.sid_prefix()).unwrap_err();
     let PolicyError::TooLarge { bytes, limit, others, ours } = error else { panic!("{error}") };
     assert_eq!((bytes, limit, others + ours), (BUCKET_POLICY_LIMIT + 1, BUCKET_POLICY_LIMIT, bytes));
     assert!(ours > 200 && others > spare, "{ours} of ours, {others} of others");
@@ -59,7 +59,7 @@ fn white_space_does_not_count_against_the_limit() {
     let route = route();
     let airy =
         format!("{{\"Statement\":[{{\"Sid\":\"a b\\\" c\\\\\",{}\"Effect\":\"Deny\"}}]}}", " \n\t".repeat(10_000));
-    let merged = merge(Some(&airy), &ours(&route), route.sid_prefix()).unwrap();
+    let merged = merge(Some(&airy), &ours(&route), &route.sid_prefix()).unwrap();
     assert!(
         merged.text.starts_with("{\"Statement\":[{\"Sid\":\"a b\\\" c\\\\\",\"Effect\":\"Deny\"},"),
         "{}",
@@ -70,12 +70,12 @@ fn white_space_does_not_count_against_the_limit() {
 #[test]
 fn only_statements_of_the_route_are_merged() {
     let (mine, other) = (route_named("mine"), route_named("other"));
-    let error = merge(None, &ours(&other), mine.sid_prefix()).unwrap_err();
+    let error = merge(None, &ours(&other), &mine.sid_prefix()).unwrap_err();
     assert!(matches!(error, PolicyError::ForeignSid { .. }), "{error}");
     let twice = [ours(&mine), ours(&mine)].concat();
-    let error = merge(None, &twice, mine.sid_prefix()).unwrap_err();
+    let error = merge(None, &twice, &mine.sid_prefix()).unwrap_err();
     assert!(matches!(error, PolicyError::DuplicateSid(_)), "{error}");
-    assert!(matches!(merge(None, &[], mine.sid_prefix()).unwrap_err(), PolicyError::NothingToMerge));
+    assert!(matches!(merge(None, &[], &mine.sid_prefix()).unwrap_err(), PolicyError::NothingToMerge));
 }
 
 #[test]

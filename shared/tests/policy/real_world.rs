@@ -26,13 +26,13 @@ fn each_is_as_it_was_after_merge_and_removal() {
     let corpus = corpus();
     assert!(corpus.len() >= 20, "{} policies", corpus.len());
     for (name, policy) in corpus {
-        let merged = merge(Some(&policy), &ours, route.sid_prefix()).unwrap();
+        let merged = merge(Some(&policy), &ours, &route.sid_prefix()).unwrap();
         assert!(merged.changed && !merged.made_by_us, "{name}");
         assert_eq!(others(&merged.text, &ours), statements(&policy), "{name}");
-        assert!(difference(Some(&merged.text), &ours, route.sid_prefix()).unwrap().is_empty(), "{name}");
-        let again = merge(Some(&merged.text), &ours, route.sid_prefix()).unwrap();
+        assert!(difference(Some(&merged.text), &ours, &route.sid_prefix()).unwrap().is_empty(), "{name}");
+        let again = merge(Some(&merged.text), &ours, &route.sid_prefix()).unwrap();
         assert!(!again.changed && again.text == merged.text, "{name}");
-        let removed = remove(&merged.text, route.sid_prefix()).unwrap().text;
+        let removed = remove(&merged.text, &route.sid_prefix()).unwrap().text;
         assert!(equivalent(removed.as_deref(), Some(&policy)).unwrap(), "{name}: {removed:?}");
         let top = |text: &str| {
             let mut top: Value = serde_json::from_str(text).unwrap();
@@ -49,11 +49,11 @@ fn two_routes_come_and_go_in_either_order() {
     for (name, policy) in corpus() {
         for (one, two) in [("photos", "photos-daily"), ("photos-daily", "photos")] {
             let (one, two) = (route_named(one), route_named(two));
-            let first = merge(Some(&policy), &ours(&one), one.sid_prefix()).unwrap().text;
-            let both = merge(Some(&first), &ours(&two), two.sid_prefix()).unwrap().text;
-            let left = remove(&both, one.sid_prefix()).unwrap().text.unwrap();
-            assert!(difference(Some(&left), &ours(&two), two.sid_prefix()).unwrap().is_empty(), "{name}");
-            let left = remove(&left, two.sid_prefix()).unwrap().text;
+            let first = merge(Some(&policy), &ours(&one), &one.sid_prefix()).unwrap().text;
+            let both = merge(Some(&first), &ours(&two), &two.sid_prefix()).unwrap().text;
+            let left = remove(&both, &one.sid_prefix()).unwrap().text.unwrap();
+            assert!(difference(Some(&left), &ours(&two), &two.sid_prefix()).unwrap().is_empty(), "{name}");
+            let left = remove(&left, &two.sid_prefix()).unwrap().text;
             assert!(equivalent(left.as_deref(), Some(&policy)).unwrap(), "{name}");
         }
     }

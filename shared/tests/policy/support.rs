@@ -1,16 +1,16 @@
 use serde_json::Value;
 use transship::policy::documents::source_bucket_statements;
-use transship::policy::{Route, RouteParameters, Statement};
+use transship::policy::{RouteParameters, RouteSettings, Statement};
 
 /// The route that the fixtures describe.
 pub(crate) fn parameters() -> RouteParameters {
     RouteParameters {
         route: "photos-daily".to_owned(),
+        copy_role_arn: "arn:aws:iam::222222222222:role/transship-photos-daily-copy".to_owned(),
         region: "eu-west-1".to_owned(),
         source_account: "111111111111".to_owned(),
         source_bucket: "photos-source".to_owned(),
         source_prefix: "albums/2026".to_owned(),
-        destination_account: "222222222222".to_owned(),
         destination_bucket: "photos-copy".to_owned(),
         destination_prefix: "from-source".to_owned(),
         manifest_bucket: "photos-manifests".to_owned(),
@@ -19,15 +19,15 @@ pub(crate) fn parameters() -> RouteParameters {
     }
 }
 
-pub(crate) fn route() -> Route {
+pub(crate) fn route() -> RouteSettings {
     parameters().validate().unwrap()
 }
 
-pub(crate) fn route_named(name: &str) -> Route {
+pub(crate) fn route_named(name: &str) -> RouteSettings {
     RouteParameters { route: name.to_owned(), ..parameters() }.validate().unwrap()
 }
 
-pub(crate) fn ours(route: &Route) -> Vec<Statement> {
+pub(crate) fn ours(route: &RouteSettings) -> Vec<Statement> {
     source_bucket_statements(route)
 }
 

@@ -1,6 +1,7 @@
 use super::read_actions;
-use crate::policy::route::{PLANS, REPORTS};
-use crate::policy::{PolicyDocument, Principal, Purpose, Route, Statement};
+use crate::names::KmsKeyArn;
+use crate::policy::settings::PLANS;
+use crate::policy::{PolicyDocument, Principal, Purpose, RouteSettings, Statement};
 
 /// The actions by which a PUT copy writes an object with tags and, where the job sets one, an ACL.
 const WRITE_OBJECTS: [&str; 5] =
@@ -12,9 +13,9 @@ const WRITE_ANNOTATIONS: &str = "s3:PutObjectAnnotation";
 ///
 /// AWS documents no `aws:SourceAccount` or `aws:SourceArn` for this trust, and whether Batch Operations fills them is
 /// not known, so there is no condition: one that is never met would stop every job.
-pub fn copy_role_trust(route: &Route) -> PolicyDocument {
+pub fn copy_role_trust(route: &RouteSettings) -> PolicyDocument {
     let service = Principal::Service("batchoperations.s3.amazonaws.com");
-    let assume = Statement::allow(route.sid_prefix(), Purpose::AssumeCopyRole, &["sts:AssumeRole"]).by(service);
+    let assume = Statement::allow(&route.sid_prefix(), Purpose::AssumeCopyRole, &["sts:AssumeRole"]).by(service);
     PolicyDocument::new(vec![assume])
 }
 
@@ -26,9 +27,9 @@ pub fn copy_role_trust(route: &Route) -> PolicyDocument {
 /// - the manifest bucket: delivered reports and plans are read (manifest.json *and* data files; by version, since the
 ///   bucket is versioned), completion reports written. The ledger is out of its reach;
 /// - the KMS keys that are named, see [`key_statements`].
-pub fn copy_role_policy(route: &Route) -> PolicyDocument {
-    let owner = route.sid_prefix();
-    let annotations = route.parameters().annotations.then_some(WRITE_ANNOTATIONS);
+pub fn copy_role_policy(route: &RouteSettings) -> PolicyDocument {
+    let owner = &route.sid_prefix();
+    let annotations = route.annotations.then_some(WRITE_ANNOTATIONS);
     let write: Vec<_> = WRITE_OBJECTS.into_iter().chain(annotations).collect();
     let mut statements = vec![
         Statement::allow(owner, Purpose::ReadSource, &read_actions(route)).on([route.source_objects()]),
@@ -36,7 +37,8 @@ pub fn copy_role_policy(route: &Route) -> PolicyDocument {
         Statement::allow(owner, Purpose::WriteDestination, &write).on([route.destination_objects()]),
         Statement::allow(owner, Purpose::ReadManifests, &["s3:GetObject", "s3:GetObjectVersion"])
             .on([route.inventory_objects(), route.in_manifest_bucket(PLANS)]),
-        Statement::allow(owner, Purpose::WriteReports, &["s3:PutObject"]).on([route.in_manifest_bucket(REPORTS)]),
+        Statement::allow(owner, Purpose::WriteReports, &["s3:PutObject"])
+            .on([route.in_manifest_bucket(route.report_prefix.as_str())]),
     ];
     statements.extend(key_statements(route));
     PolicyDocument::new(statements)
@@ -46,9 +48,9 @@ pub fn copy_role_policy(route: &Route) -> PolicyDocument {
 ///
 /// Under a source prefix it is conditioned on `s3:prefix`, so that the role cannot list what it does not copy. AWS does
 /// not say whether the answer of a read meets that condition: where it does not, a missing object reads "access denied".
-pub(super) fn list_source(route: &Route) -> Statement {
-    let bucket = route.bucket_arn(&route.parameters().source_bucket);
-    let list = Statement::allow(route.sid_prefix(), Purpose::ListSource, &["s3:ListBucket"]).on([bucket]);
+pub(super) fn list_source(route: &RouteSettings) -> Statement {
+    let bucket = route.bucket_arn(&route.source_bucket);
+    let list = Statement::allow(&route.sid_prefix(), Purpose::ListSource, &["s3:ListBucket"]).on([bucket]);
     match route.source_folder() {
         folder if folder.is_empty() => list,
         folder => list.when("StringLike", "s3:prefix", format!("{folder}*")),
@@ -58,16 +60,17 @@ pub(super) fn list_source(route: &Route) -> Statement {
 /// KMS, for the keys that are named and no other: `Decrypt` to read the source's objects; `GenerateDataKey` to write
 /// encrypted copies, and `Decrypt` with it, which S3 asks for when it puts a multipart object together or checks one;
 /// both for encrypted manifests, as AWS documents it.
-fn key_statements(route: &Route) -> Vec<Statement> {
-    let given = route.parameters();
-    let named = |key: &String| (!key.is_empty()).then(|| key.clone());
-    let uses: [(_, &[&str], Vec<String>); 3] = [
-        (Purpose::DecryptSource, &["kms:Decrypt"], given.source_keys.clone()),
-        (Purpose::EncryptDestination, &KEY_USE, named(&given.destination_key).into_iter().collect()),
-        (Purpose::UseManifestKey, &KEY_USE, named(&given.manifest_key).into_iter().collect()),
+fn key_statements(route: &RouteSettings) -> Vec<Statement> {
+    let uses: [(_, &[&str], &[KmsKeyArn]); 3] = [
+        (Purpose::DecryptSource, &["kms:Decrypt"], &route.source_keys),
+        (Purpose::EncryptDestination, &KEY_USE, route.destination_key.as_slice()),
+        (Purpose::UseManifestKey, &KEY_USE, route.manifest_key.as_slice()),
     ];
     let used = uses.into_iter().filter(|(_, _, keys)| !keys.is_empty());
-    used.map(|(purpose, actions, keys)| Statement::allow(route.sid_prefix(), purpose, actions).on(keys)).collect()
+    used.map(|(purpose, actions, keys)| {
+        Statement::allow(&route.sid_prefix(), purpose, actions).on(keys.iter().map(ToString::to_string))
+    })
+    .collect()
 }
 
 pub(super) const KEY_USE: [&str; 2] = ["kms:Decrypt", "kms:GenerateDataKey"];

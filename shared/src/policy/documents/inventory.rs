@@ -1,7 +1,7 @@
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use crate::policy::{PolicyError, Route};
+use crate::policy::{PolicyError, RouteSettings};
 
 /// How often S3 delivers a report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -67,19 +67,18 @@ pub struct InventoryDestination {
 }
 
 /// The inventory configuration of this route.
-pub fn inventory_configuration(route: &Route, schedule: Schedule) -> InventoryConfiguration {
-    let given = route.parameters();
+pub fn inventory_configuration(route: &RouteSettings, schedule: Schedule) -> InventoryConfiguration {
     InventoryConfiguration {
-        id: given.inventory_id.clone(),
+        id: route.inventory_id.to_string(),
         is_enabled: true,
         included_object_versions: "Current",
         schedule,
         destination: InventoryDestination {
-            account_id: given.destination_account.clone(),
-            bucket: route.bucket_arn(&given.manifest_bucket),
+            account_id: route.account.to_string(),
+            bucket: route.bucket_arn(&route.manifest_bucket),
             format: "CSV",
-            prefix: given.inventory_prefix.clone(),
-            encryption: Some(given.manifest_key.clone()).filter(|key| !key.is_empty()),
+            prefix: route.inventory_prefix.to_string(),
+            encryption: route.manifest_key.as_ref().map(ToString::to_string),
         },
         filter: Some(route.source_folder()).filter(|folder| !folder.is_empty()),
         optional_fields: FIELDS,

@@ -1,12 +1,13 @@
 use super::copy_role::KEY_USE;
 use super::manifest_bucket::{S3, from_source};
-use crate::policy::{Principal, Purpose, Route, Statement};
+use crate::names::KmsKeyArn;
+use crate::policy::{Principal, Purpose, RouteSettings, Statement};
 
 /// What the policy of one KMS key must allow, for its owner to add.
 #[derive(Clone, Debug)]
 pub struct KeyGrant {
-    /// The key's ARN.
-    pub key: String,
+    /// The key.
+    pub key: KmsKeyArn,
     /// The statements; `Resource` `*` is the key itself in a key policy.
     pub statements: Vec<Statement>,
 }
@@ -17,33 +18,39 @@ pub struct KeyGrant {
 /// needs it only where its policy does not hand permissions over to IAM (the default statement for the account's root).
 /// The manifest key's policy must always let S3 encrypt the reports that it delivers.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/configure-inventory.html#configure-inventory-kms-key-policy>
-pub fn key_grants(route: &Route) -> Vec<KeyGrant> {
-    let given = route.parameters();
+pub fn key_grants(route: &RouteSettings) -> Vec<KeyGrant> {
     let mut grants = Vec::new();
-    for key in &given.source_keys {
+    for key in &route.source_keys {
         add(&mut grants, key, vec![to_role(route, Purpose::DecryptSource, &["kms:Decrypt"])]);
     }
-    add(&mut grants, &given.destination_key, vec![to_role(route, Purpose::EncryptDestination, &KEY_USE)]);
-    let deliver = Statement::allow(route.sid_prefix(), Purpose::EncryptInventory, &["kms:GenerateDataKey"]);
-    let deliver = from_source(route, deliver.by(S3).on(everything()));
-    add(&mut grants, &given.manifest_key, vec![deliver, to_role(route, Purpose::UseManifestKey, &KEY_USE)]);
+    if let Some(key) = &route.destination_key {
+        add(&mut grants, key, vec![to_role(route, Purpose::EncryptDestination, &KEY_USE)]);
+    }
+    if let Some(key) = &route.manifest_key {
+        let deliver = Statement::allow(&route.sid_prefix(), Purpose::EncryptInventory, &["kms:GenerateDataKey"]);
+        let deliver = from_source(route, deliver.by(S3).on(everything()));
+        add(&mut grants, key, vec![deliver, to_role(route, Purpose::UseManifestKey, &KEY_USE)]);
+    }
     grants
 }
 
 /// One key may stand for several parameters: its policy then needs the statements of each.
-fn add(grants: &mut Vec<KeyGrant>, key: &str, statements: Vec<Statement>) {
-    if key.is_empty() {
-        return;
-    }
-    match grants.iter_mut().find(|grant| grant.key == key) {
-        Some(grant) => grant.statements.extend(statements),
-        None => grants.push(KeyGrant { key: key.to_owned(), statements }),
+fn add(grants: &mut Vec<KeyGrant>, key: &KmsKeyArn, statements: Vec<Statement>) {
+    match grants.iter_mut().find(|grant| grant.key == *key) {
+        Some(grant) => {
+            for statement in statements {
+                if !grant.statements.contains(&statement) {
+                    grant.statements.push(statement);
+                }
+            }
+        }
+        None => grants.push(KeyGrant { key: key.clone(), statements }),
     }
 }
 
-fn to_role(route: &Route, purpose: Purpose, actions: &[&str]) -> Statement {
-    let role = Principal::Role(route.copy_role_arn());
-    Statement::allow(route.sid_prefix(), purpose, actions).by(role).on(everything())
+fn to_role(route: &RouteSettings, purpose: Purpose, actions: &[&str]) -> Statement {
+    let role = Principal::Role(route.role.clone());
+    Statement::allow(&route.sid_prefix(), purpose, actions).by(role).on(everything())
 }
 
 fn everything() -> [String; 1] {

@@ -1,4 +1,4 @@
-use crate::policy::{Principal, Purpose, Route, Statement};
+use crate::policy::{Principal, Purpose, RouteSettings, Statement};
 
 /// S3 delivers inventories, and checks nothing but this policy when it does.
 pub(super) const S3: Principal = Principal::Service("s3.amazonaws.com");
@@ -9,9 +9,9 @@ pub(super) const S3: Principal = Principal::Service("s3.amazonaws.com");
 /// acts for whoever configures an inventory, so without the conditions any account could write here. S3 does not check
 /// this policy when the inventory is configured: a wrong one is silent.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/configure-inventory.html>
-pub fn manifest_bucket_statements(route: &Route) -> Vec<Statement> {
-    let owner = route.sid_prefix();
-    let bucket = route.bucket_arn(&route.parameters().manifest_bucket);
+pub fn manifest_bucket_statements(route: &RouteSettings) -> Vec<Statement> {
+    let owner = &route.sid_prefix();
+    let bucket = route.bucket_arn(&route.manifest_bucket);
     let deliver = Statement::allow(owner, Purpose::DeliverInventory, &["s3:PutObject"])
         .by(S3)
         .on([route.inventory_objects()])
@@ -25,11 +25,10 @@ pub fn manifest_bucket_statements(route: &Route) -> Vec<Statement> {
 }
 
 /// Confines what S3 does for others to the source bucket and account.
-pub(super) fn from_source(route: &Route, statement: Statement) -> Statement {
-    let given = route.parameters();
-    statement.when("ArnLike", "aws:SourceArn", route.bucket_arn(&given.source_bucket)).when(
+pub(super) fn from_source(route: &RouteSettings, statement: Statement) -> Statement {
+    statement.when("ArnLike", "aws:SourceArn", route.bucket_arn(&route.source_bucket)).when(
         "StringEquals",
         "aws:SourceAccount",
-        given.source_account.clone(),
+        route.source_account.as_str(),
     )
 }
