@@ -1,14 +1,30 @@
 //! S3: an in-memory [`Store`] behind [`s3s`], every request decided by [`Cloud::authorize`].
 
+mod api;
+mod auth;
+mod buckets;
+mod caller;
+mod checksum;
+mod conditions;
+mod content;
+mod copy;
+mod delete;
+mod error;
+mod get;
+mod listing;
+mod multipart;
+mod object;
+mod put;
+mod store;
+mod tags;
+mod wanted;
+
 use s3s::S3Request;
-use serde_json::Value;
 
 use crate::Cloud;
-use crate::identity::{AccountId, Principal};
+use crate::identity::Principal;
 
-/// Buckets and objects, in memory.
-#[derive(Debug, Default)]
-pub struct Store {}
+pub use store::Store;
 
 /// One version of one object, as inventories list it.
 #[derive(Debug, Clone)]
@@ -40,38 +56,6 @@ pub struct Version {
 /// An inventory configuration as `PutBucketInventoryConfiguration` took it.
 pub type InventoryConfiguration = s3s::dto::InventoryConfiguration;
 
-impl Store {
-    /// The account that owns a bucket; none if there is no such bucket.
-    pub fn owner(&self, _bucket: &str) -> Option<AccountId> {
-        None
-    }
-
-    /// A bucket's policy, parsed.
-    pub fn policy(&self, _bucket: &str) -> Option<Value> {
-        None
-    }
-
-    /// A bucket's Region.
-    pub fn region(&self, _bucket: &str) -> Option<String> {
-        None
-    }
-
-    /// A bucket's inventory configurations.
-    pub fn inventory_configurations(&self, _bucket: &str) -> Vec<InventoryConfiguration> {
-        Vec::new()
-    }
-
-    /// A bucket's notification configuration.
-    pub fn notification_configuration(&self, _bucket: &str) -> Option<s3s::dto::NotificationConfiguration> {
-        None
-    }
-
-    /// Every version under a prefix, by key, newest first. `current_only` leaves out older versions and delete markers.
-    pub fn list(&self, _bucket: &str, _prefix: &str, _current_only: bool) -> Vec<Version> {
-        Vec::new()
-    }
-}
-
 /// The S3 operations. Each authorises first, whoever calls: [`s3s`] for HTTP requests, jobs and the inventory in process.
 #[derive(Clone)]
 pub struct Backend {
@@ -89,9 +73,6 @@ impl Backend {
         &self.cloud
     }
 }
-
-#[async_trait::async_trait]
-impl s3s::S3 for Backend {}
 
 /// An in-process request by `principal`, as [`Backend`]'s operations take it.
 pub fn request<T>(principal: &Principal, input: T) -> S3Request<T> {
@@ -112,5 +93,8 @@ pub fn request<T>(principal: &Principal, input: T) -> S3Request<T> {
 
 /// The HTTP service over [`Backend`].
 pub fn service(cloud: &Cloud) -> s3s::service::S3Service {
-    s3s::service::S3ServiceBuilder::new(cloud.s3()).build()
+    let mut builder = s3s::service::S3ServiceBuilder::new(cloud.s3());
+    builder.set_auth(auth::Gate(cloud.clone()));
+    builder.set_access(auth::Gate(cloud.clone()));
+    builder.build()
 }
