@@ -289,3 +289,6 @@ pub enum Update {
     /// Whoever runs it sees the new state; a waiting job has ended already.
     Nothing,
 }
+
+#[cfg(test)]
+mod tests;

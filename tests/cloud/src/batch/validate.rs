@@ -243,3 +243,6 @@ fn operation(operation: &JobOperation) -> Result<CopyOperation, BatchError> {
     }
     Ok(copy)
 }
+
+#[cfg(test)]
+mod tests;
