@@ -1,9 +1,13 @@
 //! The one port: takes every request, finds the service it is for, has its signature verified, hands it over.
 //!
 //! S3's own requests go to [`s3s`], which verifies them by itself ([`crate::s3`]); every other service's are read whole
-//! and verified by [`crate::iam::signature`].
+//! and verified by [`crate::iam::signature`]. It is also the HTTP proxy through which S3 Control's clients come, who put
+//! the account id before the host's name.
+
+mod admin;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
@@ -16,8 +20,10 @@ use s3s::service::S3Service;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::lambda::FunctionSettings;
-use crate::{Cloud, batch, iam, inventory, lambda, s3};
+use crate::{Cloud, batch, iam, lambda, s3};
+
+/// The host name of S3 Control; requests for `ACCOUNT.s3control.test` come through the proxy.
+const S3_CONTROL_HOST: &str = "s3control.test";
 
 /// A served cloud; it stops when this is dropped.
 #[derive(Debug)]
@@ -52,7 +58,15 @@ pub async fn serve(cloud: &Cloud, port: u16) -> std::io::Result<Server> {
     let front = Front { cloud: cloud.clone(), s3: s3::service(cloud) };
     let task = tokio::spawn(async move {
         loop {
-            let Ok((stream, _)) = listener.accept().await else { continue };
+            let stream = match listener.accept().await {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    // Out of file descriptors, most likely: connections that end give some back.
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    continue;
+                }
+            };
             let front = front.clone();
             tokio::spawn(async move {
                 let service = hyper::service::service_fn(move |request| {
@@ -73,31 +87,61 @@ struct Front {
     s3: S3Service,
 }
 
-impl Front {
-    async fn handle(&self, request: Request<Incoming>) -> Result<Response<Body>, s3s::HttpError> {
-        let path = request.uri().path();
-        if path.starts_with("/_cloud/") {
-            let request = match whole(request).await {
-                Ok(request) => request,
-                Err(answer) => return Ok(answer.map(Body::from)),
-            };
-            return Ok(self.admin(request).await.map(Body::from));
+/// Who a request is for.
+#[derive(Debug, PartialEq, Eq)]
+enum Target {
+    Admin,
+    /// S3's object protocol.
+    Objects,
+    /// IAM, STS, Lambda, S3 Control: what is read whole and verified here.
+    Signed,
+    /// Nobody here; the answer says why.
+    Refused(StatusCode, String),
+}
+
+impl Target {
+    fn of<B>(request: &Request<B>) -> Self {
+        if request.method() == Method::CONNECT {
+            let message = "there is no TLS here: use http:// endpoints".to_owned();
+            return Self::Refused(StatusCode::METHOD_NOT_ALLOWED, message);
         }
-        let service = if path.starts_with("/v20180820/") {
-            Some("s3".to_owned())
-        } else {
-            iam::signature::scope_service(request.headers()).filter(|s| s != "s3")
-        };
-        match service {
-            None => self.s3.call(request.map(Body::from)).await,
-            Some(_) => {
-                let request = match whole(request).await {
-                    Ok(request) => request,
-                    Err(answer) => return Ok(answer.map(Body::from)),
-                };
-                Ok(self.signed(request).await.map(Body::from))
+        let path = request.uri().path();
+        // A host in the request line means that the client takes us for a proxy.
+        if let Some(host) = request.uri().host() {
+            if host == S3_CONTROL_HOST || host.strip_suffix(S3_CONTROL_HOST).is_some_and(|rest| rest.ends_with('.')) {
+                return Self::Signed;
+            }
+            if !matches!(host, "127.0.0.1" | "localhost") {
+                let message = format!("the local cloud's proxy reaches {S3_CONTROL_HOST} and itself only, not {host}");
+                return Self::Refused(StatusCode::FORBIDDEN, message);
             }
         }
+        let signed_for_another = iam::signature::scope_service(request.headers()).is_some_and(|s| s != "s3");
+        if path.starts_with("/_cloud/") {
+            Self::Admin
+        } else if signed_for_another || path.starts_with("/v20180820/") || path.starts_with("/2015-03-31/functions/") {
+            Self::Signed
+        } else {
+            Self::Objects
+        }
+    }
+}
+
+impl Front {
+    async fn handle(&self, request: Request<Incoming>) -> Result<Response<Body>, s3s::HttpError> {
+        let target = Target::of(&request);
+        if target == Target::Objects {
+            return self.s3.call(request.map(Body::from)).await;
+        }
+        let answer = match target {
+            Target::Refused(status, message) => json(status, &serde_json::json!({ "error": message })),
+            target => match whole(request).await {
+                Err(answer) => answer,
+                Ok(request) if target == Target::Admin => admin::handle(&self.cloud, request).await,
+                Ok(request) => self.signed(request).await,
+            },
+        };
+        Ok(answer.map(Body::from))
     }
 
     /// Everything that is not S3's object protocol: IAM, STS, Lambda, S3 Control.
@@ -111,45 +155,6 @@ impl Front {
             "lambda" => lambda::handle(&self.cloud, &signer.principal, request).await,
             "s3" => batch::handle(&self.cloud, &signer.principal, &signer.region, request).await,
             other => not_implemented(other),
-        }
-    }
-
-    /// The cloud's own controls; unsigned, since only this machine reaches them.
-    async fn admin(&self, request: Request<Bytes>) -> Response<Bytes> {
-        let path = request.uri().path().to_owned();
-        match (request.method(), path.as_str()) {
-            (&Method::POST, "/_cloud/inventory") => {
-                let query = request.uri().query().unwrap_or_default();
-                let Some((_, bucket)) = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "bucket")
-                else {
-                    return json(
-                        StatusCode::BAD_REQUEST,
-                        &serde_json::json!({ "error": "say which: /_cloud/inventory?bucket=B" }),
-                    );
-                };
-                match inventory::deliver(&self.cloud, &bucket).await {
-                    Ok(manifests) => json(StatusCode::OK, &serde_json::json!({ "manifests": manifests })),
-                    Err(error) => json(StatusCode::CONFLICT, &serde_json::json!({ "error": error.to_string() })),
-                }
-            }
-            (&Method::POST, "/_cloud/settle") => {
-                self.cloud.activity().settled().await;
-                json(StatusCode::OK, &serde_json::json!({ "settled": true }))
-            }
-            (&Method::PUT, path) if path.starts_with("/_cloud/functions/") => {
-                let name = path.trim_start_matches("/_cloud/functions/");
-                match serde_json::from_slice::<FunctionSettings>(request.body()) {
-                    Ok(settings) => match self.cloud.functions().configure(&self.cloud, name, settings) {
-                        Ok(arn) => json(StatusCode::OK, &serde_json::json!({ "function": arn })),
-                        Err(error) => json(StatusCode::NOT_FOUND, &serde_json::json!({ "error": error.to_string() })),
-                    },
-                    Err(error) => json(StatusCode::BAD_REQUEST, &serde_json::json!({ "error": error.to_string() })),
-                }
-            }
-            (method, path) => json(
-                StatusCode::NOT_FOUND,
-                &serde_json::json!({ "error": format!("there is no {method} {path} here") }),
-            ),
         }
     }
 }
@@ -179,4 +184,41 @@ pub(crate) fn answer(status: StatusCode, content_type: &'static str, body: impl 
 /// 501, naming what is missing.
 pub(crate) fn not_implemented(what: &str) -> Response<Bytes> {
     json(StatusCode::NOT_IMPLEMENTED, &serde_json::json!({ "error": format!("the local cloud has no {what}") }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(method: &str, uri: &str, scope: Option<&str>) -> Target {
+        let mut request = Request::builder().method(method).uri(uri);
+        if let Some(service) = scope {
+            let value = format!("AWS4-HMAC-SHA256 Credential=A/20260101/us-east-1/{service}/aws4_request, Signature=0");
+            request = request.header("authorization", value);
+        }
+        Target::of(&request.body(()).unwrap())
+    }
+
+    #[test]
+    fn every_request_finds_its_service() {
+        assert_eq!(target("GET", "/bucket/_cloud/key", Some("s3")), Target::Objects);
+        assert_eq!(target("GET", "/bucket/key?X-Amz-Signature=0", None), Target::Objects);
+        assert_eq!(target("GET", "http://127.0.0.1:9/bucket/key", Some("s3")), Target::Objects);
+        assert_eq!(target("POST", "/_cloud/settle", None), Target::Admin);
+        assert_eq!(target("POST", "/", Some("sts")), Target::Signed);
+        assert_eq!(target("POST", "/2015-03-31/functions/f/invocations", None), Target::Signed);
+        assert_eq!(target("GET", "/v20180820/jobs", Some("s3")), Target::Signed);
+        assert_eq!(target("GET", "http://222222222222.s3control.test:9/v20180820/jobs", Some("s3")), Target::Signed);
+    }
+
+    #[test]
+    fn the_proxy_leads_nowhere_else() {
+        for (method, uri) in [
+            ("GET", "http://example.com/bucket"),
+            ("GET", "http://evil-s3control.test/v20180820/jobs"),
+            ("CONNECT", "222222222222.s3control.test:443"),
+        ] {
+            assert!(matches!(target(method, uri, Some("s3")), Target::Refused(..)), "{method} {uri}");
+        }
+    }
 }
