@@ -261,3 +261,6 @@ impl EncodedKey {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -58,6 +58,7 @@ impl Outcome {
             FetchError::Superseded(_) => Self::Ignored,
             FetchError::Altered { .. }
             | FetchError::TooLarge { .. }
+            | FetchError::DataFile { .. }
             | FetchError::Manifest(_)
             | FetchError::ETag { .. } => Self::Refused,
             FetchError::NotYet { .. } => Self::Failed { retry: true },

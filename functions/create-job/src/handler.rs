@@ -17,24 +17,40 @@ pub(crate) struct Handler {
     config: Config,
     s3: aws_sdk_s3::Client,
     control: aws_sdk_s3control::Client,
-    patience: Patience,
+    waits: Waits,
 }
 
-/// How long a denied CreateJob is tried again: IAM propagates within seconds, seldom more than a minute.
-const PERSISTENCE: Duration = Duration::from_secs(60);
+/// How long to wait for what should come by itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Waits {
+    /// For a file of a report that is being delivered.
+    pub(crate) patience: Patience,
+    /// For IAM, at a denied CreateJob.
+    pub(crate) denied: Duration,
+    /// The first pause of these.
+    pub(crate) pause: Duration,
+}
+
+impl Default for Waits {
+    /// IAM propagates within seconds, seldom more than a minute.
+    fn default() -> Self {
+        Self { patience: Patience::default(), denied: Duration::from_secs(60), pause: Duration::from_secs(2) }
+    }
+}
+
 /// What is left of the function's time for the answer.
 const RESERVE: Duration = Duration::from_secs(5);
 
 impl Handler {
     /// With these settings and clients.
     pub(crate) fn new(config: Config, s3: aws_sdk_s3::Client, control: aws_sdk_s3control::Client) -> Self {
-        Self { config, s3, control, patience: Patience::default() }
+        Self { config, s3, control, waits: Waits::default() }
     }
 
     /// Handles one invocation. An error makes Lambda retry the whole event, which is safe: a report that has its job
     /// keeps it.
     pub(crate) async fn invoked(&self, event: LambdaEvent<Value>) -> Result<Answer, Retry> {
-        let persistence = persistence(&event.context);
+        let persistence = self.persistence(&event.context);
         let mut results = Vec::new();
         for heard in event::read(&event.payload) {
             let record = match heard {
@@ -61,13 +77,15 @@ impl Handler {
             Ok(key) => key,
             Err(elsewhere) => return record(Outcome::Ignored).because(elsewhere),
         };
-        let report = match inventory::fetch(&self.s3, route, key, notice, self.patience).await {
+        let report = match inventory::fetch(&self.s3, route, key, notice, self.waits.patience).await {
             Ok(report) => report,
             Err(error) => return record(Outcome::of_fetch(&error)).because(error),
         };
         let run = RunId::of(&report);
-        if report.manifest.files.is_empty() {
-            return record(Outcome::Empty).of_run(&run).because("the report lists no data files");
+        match inventory::has_rows(&self.s3, route, &report).await {
+            Ok(true) => {}
+            Ok(false) => return record(Outcome::Empty).of_run(&run).because("the report lists no objects"),
+            Err(error) => return record(Outcome::of_fetch(&error)).of_run(&run).because(error),
         }
         let request = match job::copy_job(route, settings, &report) {
             Ok(request) => request,
@@ -79,14 +97,16 @@ impl Handler {
             Err(error) => record(Outcome::Failed { retry: error.is_transient() }).of_run(&run).because(error),
         }
     }
+
+    /// Until when this invocation may keep at a denied call. A deadline of 0 is that of an invocation without one.
+    fn persistence(&self, context: &Context) -> Persistence {
+        let left = match context.deadline {
+            0 => self.waits.denied,
+            _ => context.deadline().duration_since(SystemTime::now()).unwrap_or_default().saturating_sub(RESERVE),
+        };
+        Persistence { until: Instant::now() + left.min(self.waits.denied), pause: self.waits.pause }
+    }
 }
 
-/// Until when this invocation may keep at a denied call. A deadline of 0 is that of an invocation without one.
-fn persistence(context: &Context) -> Persistence {
-    let now = Instant::now();
-    let left = match context.deadline {
-        0 => PERSISTENCE,
-        _ => context.deadline().duration_since(SystemTime::now()).unwrap_or_default().saturating_sub(RESERVE),
-    };
-    Persistence { until: now + left.min(PERSISTENCE), pause: Duration::from_secs(2) }
-}
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,145 @@
 //! Tests.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_s3control::types::{JobReportScope, S3CannedAccessControlList, S3ChecksumAlgorithm, S3StorageClass};
+
+use super::*;
+
+fn required() -> BTreeMap<&'static str, &'static str> {
+    BTreeMap::from([
+        ("ROUTE", "photos"),
+        ("ACCOUNT_ID", "222222222222"),
+        ("SOURCE_BUCKET", "source-bucket"),
+        ("SOURCE_ACCOUNT_ID", "111111111111"),
+        ("DESTINATION_BUCKET", "destination-bucket"),
+        ("DESTINATION_REGION", "eu-west-1"),
+        ("MANIFEST_BUCKET", "manifest-bucket"),
+        ("COPY_ROLE_ARN", "arn:aws:iam::222222222222:role/copy"),
+    ])
+}
+
+fn read(env: &BTreeMap<&str, &str>) -> Result<(Route, JobSettings), ConfigError> {
+    let mut reader = Reader::new(env);
+    let route = Route::read(&mut reader);
+    let job = JobSettings::read(&mut reader, route.as_ref());
+    reader.finish(route.zip(job))
+}
+
+fn wrong(changes: &[(&'static str, &'static str)]) -> (Vec<&'static str>, String) {
+    let mut env = required();
+    env.extend(changes.iter().copied());
+    let error = read(&env).unwrap_err();
+    (error.names(), error.to_string())
+}
+
+#[test]
+fn the_defaults() {
+    let (route, job) = read(&required()).unwrap();
+    assert_eq!((route.inventory_prefix.as_str(), route.inventory_id.as_str()), ("inventory", "transship"));
+    assert_eq!(route.destination_prefix, None);
+    assert_eq!((job.mode, job.priority, job.confirmation_required), (CopyMode::Everything, 10, false));
+    assert_eq!((job.report_scope, job.report_prefix.as_str()), (JobReportScope::AllTasks, "reports"));
+    assert_eq!((job.storage_class, job.kms_key, job.checksum, job.acl), (None, None, None, None));
+    assert!(!job.bucket_key && !job.annotations);
+}
+
+#[test]
+fn an_empty_variable_is_not_set() {
+    let mut env = required();
+    for setting in ROUTE_SETTINGS.iter().chain(JOB_SETTINGS) {
+        env.entry(setting.name).or_default();
+    }
+    assert_eq!(read(&env).unwrap(), read(&required()).unwrap());
+}
+
+#[test]
+fn everything_asked_for() {
+    let mut env = required();
+    env.extend([
+        ("DESTINATION_PREFIX", "copies/photos"),
+        ("INVENTORY_PREFIX", "in"),
+        ("INVENTORY_ID", "weekly"),
+        ("STORAGE_CLASS", "GLACIER_IR"),
+        ("KMS_KEY_ARN", "arn:aws:kms:eu-west-1:222222222222:key/1234"),
+        ("BUCKET_KEY_ENABLED", "true"),
+        ("CHECKSUM_ALGORITHM", "CRC64NVME"),
+        ("CANNED_ACL", "bucket-owner-full-control"),
+        ("COPY_ANNOTATIONS", "true"),
+        ("REPORT_SCOPE", "FailedTasksOnly"),
+        ("REPORT_PREFIX", "r/x"),
+        ("PRIORITY", "2147483647"),
+        ("CONFIRMATION_REQUIRED", "true"),
+    ]);
+    let (route, job) = read(&env).unwrap();
+    assert_eq!(route.destination_prefix.unwrap().as_str(), "copies/photos");
+    assert_eq!(job.storage_class, Some(S3StorageClass::GlacierIr));
+    assert_eq!(job.checksum, Some(S3ChecksumAlgorithm::Crc64Nvme));
+    assert_eq!(job.acl, Some(S3CannedAccessControlList::BucketOwnerFullControl));
+    assert_eq!(job.report_scope, JobReportScope::FailedTasksOnly);
+    assert!(job.bucket_key && job.annotations && job.confirmation_required);
+    assert_eq!(job.priority, i32::MAX);
+}
+
+#[test]
+fn everything_that_is_wrong_is_said_at_once_by_name() {
+    let error = read(&BTreeMap::new()).unwrap_err();
+    let needed: Vec<&str> = ROUTE_SETTINGS
+        .iter()
+        .chain(JOB_SETTINGS)
+        .filter(|setting| setting.presence == Presence::Required)
+        .map(|setting| setting.name)
+        .collect();
+    assert_eq!(error.names(), needed);
+
+    let (names, text) = wrong(&[
+        ("ROUTE", "My Route"),
+        ("PRIORITY", "-1"),
+        ("STORAGE_CLASS", "REDUCED"),
+        ("BUCKET_KEY_ENABLED", "yes"),
+    ]);
+    assert_eq!(names, ["ROUTE", "STORAGE_CLASS", "BUCKET_KEY_ENABLED", "PRIORITY"]);
+    for part in [
+        "ROUTE: expected a route name (1 to 32 of a-z, 0-9 and hyphen), found \"My Route\"",
+        "STORAGE_CLASS: expected one of DEEP_ARCHIVE, GLACIER",
+        "BUCKET_KEY_ENABLED: expected one of true, false, found \"yes\"",
+        "PRIORITY: expected a number from 0 to 2147483647, found \"-1\"",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+}
+
+#[test]
+fn modes_of_later_releases_are_refused_by_name() {
+    for mode in ["Changes", "Preview"] {
+        let (names, text) = wrong(&[("COPY_MODE", mode)]);
+        assert_eq!(names, ["COPY_MODE"]);
+        assert!(text.contains("this release has no Changes and no Preview"), "{text}");
+    }
+    assert_eq!(wrong(&[("COPY_MODE", "everything")]).0, ["COPY_MODE"]);
+}
+
+#[test]
+fn settings_are_held_against_each_other() {
+    for (changes, name) in [
+        (&[("MANIFEST_BUCKET", "destination-bucket")][..], "MANIFEST_BUCKET"),
+        (&[("MANIFEST_BUCKET", "source-bucket")], "MANIFEST_BUCKET"),
+        (&[("DESTINATION_BUCKET", "source-bucket")], "DESTINATION_BUCKET"),
+        (&[("COPY_ROLE_ARN", "arn:aws:iam::111111111111:role/copy")], "COPY_ROLE_ARN"),
+        (&[("KMS_KEY_ARN", "arn:aws:kms:us-east-1:222222222222:key/1234")], "KMS_KEY_ARN"),
+        (&[("KMS_KEY_ARN", "alias/my-key")], "KMS_KEY_ARN"),
+        (&[("REPORT_PREFIX", "inventory")], "REPORT_PREFIX"),
+        (&[("REPORT_PREFIX", "inventory/reports")], "REPORT_PREFIX"),
+        (&[("REPORT_PREFIX", "in"), ("INVENTORY_PREFIX", "in/ventory")], "REPORT_PREFIX"),
+        (&[("DESTINATION_PREFIX", "copies/")], "DESTINATION_PREFIX"),
+    ] {
+        assert_eq!(wrong(changes).0, [name], "{changes:?}");
+    }
+    let mut env = required();
+    env.extend([
+        ("DESTINATION_BUCKET", "source-bucket"),
+        ("DESTINATION_PREFIX", "copies"),
+        ("REPORT_PREFIX", "inventory-reports"),
+    ]);
+    assert!(read(&env).is_ok());
+}

@@ -87,3 +87,6 @@ fn is_report_time(text: &str) -> bool {
         && text.bytes().zip(SHAPE).all(|(b, s)| if *s == b'0' { b.is_ascii_digit() } else { b == *s })
         && DateTime::strptime("%Y-%m-%dT%H-%MZ", text).is_ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -154,3 +154,6 @@ fn quoted(text: &str) -> String {
 fn shown(value: Option<&Value>) -> String {
     value.map_or_else(|| "missing".to_owned(), |v| excerpt(&v.to_string()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,13 @@
 //! Inventory reports as S3 delivers them: where they lie, what their manifest says, and how one is fetched. Knows
 //! nothing of jobs.
 
+mod bucket;
 mod fetch;
+mod files;
 mod key;
 mod manifest;
 
 pub use fetch::{FetchError, Patience, Report, fetch};
+pub use files::has_rows;
 pub use key::{KeyError, ReportFile, ReportKey};
 pub use manifest::{DataFile, Manifest, ManifestError};

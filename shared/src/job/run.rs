@@ -57,3 +57,6 @@ pub fn token(route: &RouteName, run: &RunId, kind: JobKind, manifest: &ETag, att
     }
     hex::encode(hash.finalize())
 }
+
+#[cfg(test)]
+mod tests;

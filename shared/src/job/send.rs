@@ -89,8 +89,7 @@ pub async fn send(
                 return Ok(Sent::Created(id));
             }
             Err(error) if error.code() == Some("IdempotencyException") => {
-                let job = find(client, route, &request.run).await?;
-                return job.map(Sent::AlreadyThere).ok_or_else(|| SendError::TokenWithoutJob(request.run.clone()));
+                return known(client, route, request, persistence.pause).await;
             }
             Err(error) => AwsError::new("CreateJob", &error),
         };
@@ -105,6 +104,17 @@ pub async fn send(
         tokio::time::sleep(wait).await;
         pause = (pause * 2).min(Persistence::MOST);
     }
+}
+
+/// The job that AWS says it has for the request's token. A job that was just made may not be listed at once.
+async fn known(client: &Client, route: &Route, request: &JobRequest, pause: Duration) -> Result<Sent, SendError> {
+    for _ in 0..3 {
+        if let Some(job) = find(client, route, &request.run).await? {
+            return Ok(Sent::AlreadyThere(job));
+        }
+        tokio::time::sleep(pause).await;
+    }
+    Err(SendError::TokenWithoutJob(request.run.clone()))
 }
 
 /// The job whose description names the run, in whatever state it is.
@@ -138,8 +148,8 @@ fn is_of(description: &str, route: &Route, run: &RunId) -> bool {
 
 fn create_job_advice(settings: &JobSettings) -> String {
     format!(
-        "the function's role needs s3:CreateJob and s3:PutJobTagging on *, and iam:PassRole on {role} without a \
-        condition on iam:PassedToService; {role} must exist and trust batchoperations.s3.amazonaws.com",
+        "the function's role needs s3:CreateJob, s3:PutJobTagging, and iam:PassRole on {role} without a condition \
+        on iam:PassedToService; {role} must exist and trust batchoperations.s3.amazonaws.com",
         role = settings.role
     )
 }

@@ -1,1 +1,120 @@
-//! Tests.
+//! Tests. The request on the wire is tested in create-job.
+
+use aws_sdk_s3control::types::{S3CannedAccessControlList, S3ChecksumAlgorithm, S3StorageClass};
+
+use super::*;
+use crate::config::{CopyMode, JobSettings};
+use crate::inventory::{Manifest, ReportKey};
+use crate::names::ObjectKey;
+
+fn route() -> Route {
+    Route {
+        name: "photos".parse().unwrap(),
+        account: "222222222222".parse().unwrap(),
+        source_bucket: "source-bucket".parse().unwrap(),
+        source_account: "111111111111".parse().unwrap(),
+        destination_bucket: "destination-bucket".parse().unwrap(),
+        destination_region: "eu-west-1".parse().unwrap(),
+        destination_prefix: None,
+        manifest_bucket: "manifest-bucket".parse().unwrap(),
+        inventory_prefix: "inventory".parse().unwrap(),
+        inventory_id: "daily".parse().unwrap(),
+    }
+}
+
+fn settings() -> JobSettings {
+    JobSettings {
+        mode: CopyMode::Everything,
+        role: "arn:aws:iam::222222222222:role/copy".parse().unwrap(),
+        storage_class: None,
+        kms_key: None,
+        bucket_key: false,
+        checksum: None,
+        acl: None,
+        annotations: false,
+        report_scope: aws_sdk_s3control::types::JobReportScope::AllTasks,
+        report_prefix: "reports".parse().unwrap(),
+        priority: 10,
+        confirmation_required: false,
+    }
+}
+
+fn report() -> Report {
+    let route = route();
+    let key = ObjectKey::from_plain("inventory/source-bucket/daily/2025-06-01T01-00Z/manifest.json");
+    let (key, _) = ReportKey::parse(&key, &route.inventory_prefix, &route.source_bucket, &route.inventory_id).unwrap();
+    let manifest = Manifest { version: None, columns: Vec::new(), files: Vec::new() };
+    Report { key, etag: "0123456789abcdef".parse().unwrap(), version_id: None, manifest }
+}
+
+fn operation(route: &Route, settings: &JobSettings) -> S3CopyObjectOperation {
+    let request = copy_job(route, settings, &report()).unwrap();
+    request.input.build().unwrap().operation.unwrap().s3_put_object_copy.unwrap()
+}
+
+#[test]
+fn what_was_not_asked_for_is_not_said() {
+    let operation = operation(&route(), &settings());
+    assert_eq!(operation.target_key_prefix, None);
+    assert_eq!(operation.storage_class, None);
+    assert_eq!(operation.sse_aws_kms_key_id, None);
+    assert_eq!(operation.checksum_algorithm, None);
+    assert_eq!(operation.canned_access_control_list, None);
+    assert_eq!(operation.new_object_tagging, None, "absent copies the source's tags");
+    assert!(!operation.bucket_key_enabled);
+}
+
+#[test]
+fn each_setting_reaches_its_member() {
+    let route = Route { destination_prefix: Some("copies/photos".parse().unwrap()), ..route() };
+    let settings = JobSettings {
+        storage_class: Some(S3StorageClass::StandardIa),
+        kms_key: Some("arn:aws:kms:eu-west-1:222222222222:key/1234".parse().unwrap()),
+        bucket_key: true,
+        checksum: Some(S3ChecksumAlgorithm::Sha256),
+        acl: Some(S3CannedAccessControlList::BucketOwnerFullControl),
+        annotations: true,
+        ..settings()
+    };
+    let expected = S3CopyObjectOperation::builder()
+        .target_resource("arn:aws:s3:::destination-bucket")
+        .target_key_prefix("copies/photos")
+        .storage_class(S3StorageClass::StandardIa)
+        .metadata_directive(S3MetadataDirective::Copy)
+        .annotation_directive(S3AnnotationDirective::Copy)
+        .sse_aws_kms_key_id("arn:aws:kms:eu-west-1:222222222222:key/1234")
+        .bucket_key_enabled(true)
+        .checksum_algorithm(S3ChecksumAlgorithm::Sha256)
+        .canned_access_control_list(S3CannedAccessControlList::BucketOwnerFullControl)
+        .build();
+    assert_eq!(operation(&route, &settings), expected);
+}
+
+#[test]
+fn confirmation_and_priority_are_always_said() {
+    let settings = JobSettings { confirmation_required: true, priority: 0, ..settings() };
+    let input = copy_job(&route(), &settings, &report()).unwrap().input.build().unwrap();
+    assert_eq!((input.confirmation_required, input.priority), (Some(true), Some(0)));
+    let input = copy_job(&route(), &super::tests::settings(), &report()).unwrap().input.build().unwrap();
+    assert_eq!(input.confirmation_required, Some(false));
+}
+
+#[test]
+fn all_arns_are_in_the_roles_partition() {
+    let settings = JobSettings { role: "arn:aws-cn:iam::222222222222:role/copy".parse().unwrap(), ..settings() };
+    let input = copy_job(&route(), &settings, &report()).unwrap().input.build().unwrap();
+    let location = input.manifest.unwrap().location.unwrap();
+    let manifest = "arn:aws-cn:s3:::manifest-bucket/inventory/source-bucket/daily/2025-06-01T01-00Z/manifest.json";
+    assert_eq!(location.object_arn, manifest);
+    assert_eq!(location.object_version_id, None, "a bucket without versions has no version to name");
+    assert_eq!(input.report.unwrap().bucket.unwrap(), "arn:aws-cn:s3:::manifest-bucket");
+}
+
+#[test]
+fn the_description_has_room_for_the_longest_names() {
+    let route = Route { name: "r".repeat(32).parse().unwrap(), ..route() };
+    let report = Report { etag: "e".repeat(128).parse().unwrap(), ..report() };
+    let input = copy_job(&route, &settings(), &report).unwrap().input.build().unwrap();
+    assert!(input.description.unwrap().len() <= 256);
+    assert!(input.tags.unwrap().iter().all(|tag| tag.value().len() <= 256));
+}
