@@ -28,6 +28,7 @@ macro_rules! event {
         serde_json::from_str::<serde_json::Value>(include_str!(concat!("../../../events/", $name, ".json"))).unwrap()
     };
 }
+pub(super) use event;
 
 /// The settings without which there is no route.
 fn settings() -> BTreeMap<&'static str, &'static str> {
