@@ -48,10 +48,9 @@ pub(super) fn create_bucket(backend: &Backend, req: S3Request<CreateBucketInput>
             rule: None,
         });
     }
-    bucket.settings.ownership = req
-        .input
-        .object_ownership
-        .map(|object_ownership| OwnershipControls { rules: vec![OwnershipControlsRule { object_ownership }] });
+    if let Some(object_ownership) = req.input.object_ownership {
+        bucket.settings.ownership = Some(OwnershipControls { rules: vec![OwnershipControlsRule { object_ownership }] });
+    }
     store.with_buckets(|buckets| {
         buckets.entry(name.clone()).or_insert(bucket);
     });
@@ -68,7 +67,7 @@ fn region(constraint: Option<BucketLocationConstraint>) -> S3Result<String> {
     }
 }
 
-/// DeleteBucket: only an empty one, with no version and no upload left.
+/// DeleteBucket: only of a bucket with no object, version or delete marker left; uploads go with it.
 pub(super) fn delete_bucket(backend: &Backend, req: S3Request<DeleteBucketInput>) -> S3Result<DeleteBucketOutput> {
     let caller = backend.open(&req, &req.input.bucket, req.input.expected_bucket_owner.as_deref())?;
     caller.bucket("s3:DeleteBucket")?;

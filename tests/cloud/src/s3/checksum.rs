@@ -138,7 +138,7 @@ impl Stored {
 
     /// As listings name it.
     pub(super) fn algorithms(&self) -> Vec<ChecksumAlgorithm> {
-        vec![ChecksumAlgorithm::from(self.algorithm.name().to_owned())]
+        vec![ChecksumAlgorithm::from_static(self.algorithm.name())]
     }
 }
 
@@ -176,9 +176,9 @@ impl Declared {
         Ok(given.into_iter().next())
     }
 
-    /// Compares with the content, and returns its MD5 in hex and the checksum to store: of the algorithm that was asked
+    /// Compares with the content, and returns its MD5 and the checksum to store: of the algorithm that was asked
     /// for, CRC64NVME if none was.
-    pub(super) fn verify(mut self, content: &Content) -> S3Result<(String, Stored)> {
+    pub(super) fn verify(mut self, content: &Content) -> S3Result<([u8; 16], Stored)> {
         let md5 = md5(content);
         if let Some(declared) = &self.md5 {
             let declared = STANDARD
@@ -205,8 +205,14 @@ impl Declared {
             (None, Some(name)) => Stored::full(Algorithm::parse(name)?, content),
             (None, None) => Stored::full(Algorithm::Crc64Nvme, content),
         };
-        Ok((hex::encode(md5), stored))
+        Ok((md5, stored))
     }
+}
+
+/// A checksum of parts' checksums, which are Base64.
+pub(super) fn composite<'a>(algorithm: Algorithm, parts: impl Iterator<Item = &'a str>) -> Stored {
+    let digests: Vec<_> = parts.filter_map(|part| STANDARD.decode(part).ok()).collect();
+    Stored { algorithm, value: format!("{}-{}", algorithm.of(&digests), digests.len()), composite: true }
 }
 
 /// MD5 of the bytes.

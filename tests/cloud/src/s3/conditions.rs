@@ -7,6 +7,7 @@ use s3s::{S3Error, S3Result, s3_error};
 
 use super::error::{no_such_key, precondition_failed};
 use super::object::{Data, Object, timestamp};
+use crate::access::Context;
 
 /// What a reader, or the reader of a copy's source, asks of the object.
 #[derive(Debug, Default)]
@@ -65,6 +66,16 @@ impl WriteIf {
                 .map_err(|error| s3_error!(error, InvalidArgument, "invalid header: {name}"))
         };
         Ok(Self { matches: condition("if-match")?, none_match: condition("if-none-match")? })
+    }
+
+    /// With the condition keys `s3:if-match` and `s3:if-none-match`, by which a policy can enforce conditional writes.
+    pub(super) fn context(&self, mut keys: Context) -> Context {
+        for (name, condition) in [("s3:if-match", &self.matches), ("s3:if-none-match", &self.none_match)] {
+            if let Some(condition) = condition {
+                keys = keys.with(name, condition.as_etag().map_or("*", |etag| etag.value()));
+            }
+        }
+        keys
     }
 
     /// `current` is the newest version of the key.

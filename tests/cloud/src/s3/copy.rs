@@ -60,7 +60,10 @@ pub(super) fn copy_object(backend: &Backend, mut req: S3Request<CopyObjectInput>
         reader.object(&source.action("Tagging"), &source.key)?;
     }
     let tagged = wanted.tags.as_ref().is_some_and(|tags| !tags.is_empty()) || input.tagging.is_some();
-    let mut keys = wanted.context().with("s3:x-amz-copy-source", source.path());
+    let mut keys = conditions
+        .context(wanted.context())
+        .with("s3:ObjectCreationOperation", "true")
+        .with("s3:x-amz-copy-source", source.path());
     if let Some(directive) = &input.metadata_directive {
         keys = keys.with("s3:x-amz-metadata-directive", directive.as_str());
     }

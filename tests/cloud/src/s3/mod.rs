@@ -11,12 +11,17 @@ mod copy;
 mod delete;
 mod error;
 mod get;
+mod inventory;
 mod listing;
 mod multipart;
+mod notification;
 mod object;
+mod policy;
 mod put;
+mod settings;
 mod store;
 mod tags;
+mod uploads;
 mod wanted;
 
 use s3s::S3Request;

@@ -57,11 +57,23 @@ impl Written {
 impl Backend {
     /// Stores an object that the caller may write, if the conditions hold, and tells of it.
     pub(super) fn create(&self, caller: &Caller<'_>, new: New<'_>, conditions: &WriteIf) -> S3Result<Written> {
+        self.create_and(caller, new, conditions, |_| Ok(()))
+    }
+
+    /// As [`Self::create`]; what `also` does to the bucket happens in the same instant.
+    pub(super) fn create_and(
+        &self,
+        caller: &Caller<'_>,
+        new: New<'_>,
+        conditions: &WriteIf,
+        also: impl FnOnce(&mut Bucket) -> S3Result<()>,
+    ) -> S3Result<Written> {
         let now = whole_seconds(new.last_modified.unwrap_or_else(|| self.cloud.clock().now()));
         let (key, event) = (new.key, new.event);
         let written = self.cloud.store().write(&caller.bucket, |bucket| {
             conditions.check(key, bucket.latest(key).map(AsRef::as_ref))?;
-            new.wanted.check_acl(bucket)?;
+            new.wanted.check_fits(bucket)?;
+            also(bucket)?;
             let version_id = bucket.next_version_id();
             let data = data(new, bucket);
             let object = Arc::new(Object { version_id, last_modified: now, data: Some(data) });
@@ -156,13 +168,14 @@ pub(super) async fn put_object(backend: &Backend, mut req: S3Request<PutObjectIn
     let caller = backend.open(&req, &req.input.bucket, req.input.expected_bucket_owner.as_deref())?;
     let input = &mut req.input;
     let wanted = wanted!(input);
-    wanted.authorize(&caller, &input.key, wanted.tags.is_some(), &wanted.context())?;
     let conditions = WriteIf { matches: input.if_match.take(), none_match: input.if_none_match.take() };
+    let keys = conditions.context(wanted.context().with("s3:ObjectCreationOperation", "true"));
+    wanted.authorize(&caller, &input.key, wanted.tags.is_some(), &keys)?;
     let (md5, checksum) = declared.verify(&content)?;
     let new = New {
         key: &input.key,
         content,
-        etag: ETag::Md5(md5),
+        etag: ETag::Md5(hex::encode(md5)),
         parts: Vec::new(),
         checksum: Some(checksum),
         wanted,

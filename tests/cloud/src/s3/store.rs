@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::error::no_such_bucket;
 use super::multipart::Upload;
 use super::object::{Encryption, Object};
+use super::settings::owner_enforced;
 use super::wanted::{EncryptionHeaders, encryption};
 use super::{InventoryConfiguration, Version};
 use crate::identity::AccountId;
@@ -52,9 +53,10 @@ pub(super) struct Settings {
     pub(super) policy: Option<(String, Value)>,
     pub(super) inventory: BTreeMap<String, InventoryConfiguration>,
     pub(super) notification: Option<NotificationConfiguration>,
-    pub(super) tags: Vec<dto::Tag>,
+    pub(super) tags: Vec<(String, String)>,
     pub(super) encryption: Option<dto::ServerSideEncryptionConfiguration>,
     pub(super) public_access_block: Option<dto::PublicAccessBlockConfiguration>,
+    /// None once they were deleted: then ACLs have effect.
     pub(super) ownership: Option<dto::OwnershipControls>,
     pub(super) lifecycle: Option<dto::BucketLifecycleConfiguration>,
     pub(super) object_lock: Option<dto::ObjectLockConfiguration>,
@@ -122,7 +124,7 @@ impl Bucket {
             region,
             created,
             versioning: Versioning::Never,
-            settings: Settings::default(),
+            settings: Settings { ownership: Some(owner_enforced()), ..Settings::default() },
             objects: BTreeMap::new(),
             uploads: BTreeMap::new(),
         }
@@ -195,7 +197,7 @@ impl Bucket {
 
     /// Whether ACLs have no effect here, which is what a new bucket starts with.
     pub(super) fn owner_enforced(&self) -> bool {
-        self.settings.ownership.as_ref().is_none_or(|controls| {
+        self.settings.ownership.as_ref().is_some_and(|controls| {
             controls.rules.iter().any(|r| r.object_ownership.as_str() == dto::ObjectOwnership::BUCKET_OWNER_ENFORCED)
         })
     }

@@ -21,6 +21,8 @@ pub(super) struct Wanted {
     pub(super) acl: Option<String>,
     /// Any of the `x-amz-grant-…` headers.
     pub(super) grants: bool,
+    /// Any of the Object Lock headers.
+    pub(super) locks: bool,
 }
 
 /// Takes them out of any of the three inputs.
@@ -46,6 +48,9 @@ macro_rules! wanted {
                 || $input.grant_read.is_some()
                 || $input.grant_read_acp.is_some()
                 || $input.grant_write_acp.is_some(),
+            locks: $input.object_lock_mode.is_some()
+                || $input.object_lock_retain_until_date.is_some()
+                || $input.object_lock_legal_hold_status.is_some(),
         }
     };
 }
@@ -187,12 +192,17 @@ impl Wanted {
         keys
     }
 
-    /// A bucket whose owner is enforced takes no ACL but `bucket-owner-full-control`.
-    pub(super) fn check_acl(&self, bucket: &Bucket) -> S3Result<()> {
+    /// Whether the bucket takes such an object: with its owner enforced no ACL but `bucket-owner-full-control`, and no
+    /// lock without Object Lock.
+    pub(super) fn check_fits(&self, bucket: &Bucket) -> S3Result<()> {
         let harmless = self.acl.as_deref().is_none_or(|acl| acl == "bucket-owner-full-control") && !self.grants;
         if bucket.owner_enforced() && !harmless {
             return Err(s3_error!(AccessControlListNotSupported, "The bucket does not allow ACLs"));
         }
-        Ok(())
+        match (self.locks, &bucket.settings.object_lock) {
+            (false, _) => Ok(()),
+            (true, None) => Err(s3_error!(InvalidRequest, "Bucket is missing Object Lock Configuration")),
+            (true, Some(_)) => Err(s3_error!(NotImplemented, "the local cloud locks no objects")),
+        }
     }
 }
