@@ -91,7 +91,8 @@ async fn both_events_at_once_make_one_job() {
     let route = quiet_route().await;
     let report = route.deliver().await.unwrap();
     let (manifest, checksum) = (manifest_event(&route, &report).await, checksum_event(&report));
-    let answers = futures::future::join_all([&manifest, &checksum, &manifest, &checksum].map(|event| route.create_job(event)));
+    let answers =
+        futures::future::join_all([&manifest, &checksum, &manifest, &checksum].map(|event| route.create_job(event)));
     for answer in answers.await {
         answer.unwrap().unwrap();
     }

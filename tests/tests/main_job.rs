@@ -39,7 +39,8 @@ async fn keys_that_hurt_arrive_with_metadata_and_tags() {
 
 #[tokio::test]
 async fn settings_reach_the_copies() {
-    let route = copied_under(&[("DestinationPrefix", "from/vendor"), ("StorageClass", "STANDARD_IA")], "from/vendor/").await;
+    let route =
+        copied_under(&[("DestinationPrefix", "from/vendor"), ("StorageClass", "STANDARD_IA")], "from/vendor/").await;
     let key = format!("from/vendor/{}", PAINFUL_KEYS[0]);
     let head = route.destination.s3.head_object().bucket(DESTINATION_BUCKET).key(key).send().await.unwrap();
     assert_eq!(head.storage_class().map(|class| class.as_str()), Some("STANDARD_IA"));
@@ -52,12 +53,8 @@ async fn the_job_names_its_route_and_run() {
     let job = route.job(&id).await.unwrap();
     let account = cloud::identity::AccountId::destination();
     let tagging = route.destination.s3control.get_job_tagging().account_id(account.as_str()).job_id(&id).send().await;
-    let tags: BTreeMap<String, String> = tagging
-        .unwrap()
-        .tags()
-        .iter()
-        .map(|tag| (tag.key().to_owned(), tag.value().to_owned()))
-        .collect();
+    let tags: BTreeMap<String, String> =
+        tagging.unwrap().tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect();
     assert_eq!(tags.get("transship:route").map(String::as_str), Some("demo"), "{tags:?}");
     let run = tags.get("transship:run").unwrap();
     assert!(job.description().unwrap_or_default().contains(run.as_str()), "{:?} names {run}", job.description());

@@ -51,7 +51,8 @@ async fn completion_rows(route: &Route, job: &str) -> Result<Vec<String>, Error>
     let mut rows = Vec::new();
     for object in listed.contents() {
         let key = object.key().unwrap_or_default();
-        let body = route.destination.s3.get_object().bucket(MANIFEST_BUCKET).key(key).send().await?.body.collect().await?;
+        let body =
+            route.destination.s3.get_object().bucket(MANIFEST_BUCKET).key(key).send().await?.body.collect().await?;
         rows.extend(String::from_utf8(body.to_vec())?.lines().map(str::to_owned));
     }
     Ok(rows)

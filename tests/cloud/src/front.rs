@@ -193,7 +193,8 @@ mod tests {
     fn target(method: &str, uri: &str, scope: Option<&str>) -> Target {
         let mut request = Request::builder().method(method).uri(uri);
         if let Some(service) = scope {
-            let value = format!("AWS4-HMAC-SHA256 Credential=A/20260101/us-east-1/{service}/aws4_request, Signature=0");
+            let scope = format!("20260101/us-east-1/{service}/aws4_request");
+            let value = format!("AWS4-HMAC-SHA256 Credential=A/{scope}, SignedHeaders=host, Signature=0");
             request = request.header("authorization", value);
         }
         Target::of(&request.body(()).unwrap())

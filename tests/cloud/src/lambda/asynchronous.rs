@@ -4,6 +4,7 @@
 //! Seams for later: an on-failure destination takes what [`Failure`] holds; duplicates and reordering of events belong
 //! into [`enqueue`], where every asynchronous event passes.
 
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -35,6 +36,13 @@ pub struct Failure {
     pub attempts: usize,
     /// The last error: the function's, or why it was not run.
     pub error: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { function, request_id, attempts, error, .. } = self;
+        write!(f, "{function} failed at event {request_id} (attempts: {attempts}): {error}")
+    }
 }
 
 impl Failure {
