@@ -4,12 +4,14 @@
 //! that crosses accounts stands twice, in the role's policy and in the bucket's or key's, since both sides must allow it.
 
 mod copy_role;
+mod hand_off;
 mod inventory;
 mod keys;
 mod manifest_bucket;
 mod source_bucket;
 
 pub use copy_role::{copy_role_policy, copy_role_trust};
+pub use hand_off::{HandOff, SourcePolicy, hand_off};
 pub use inventory::{FIELDS, InventoryConfiguration, InventoryDestination, Schedule, inventory_configuration};
 pub use keys::{KeyGrant, key_grants};
 pub use manifest_bucket::manifest_bucket_statements;

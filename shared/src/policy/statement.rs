@@ -123,6 +123,11 @@ impl PolicyDocument {
     pub fn to_json(&self) -> Result<String, super::PolicyError> {
         serde_json::to_string(self).map_err(super::PolicyError::NotJson)
     }
+
+    /// The same on several lines, for a person.
+    pub fn to_json_pretty(&self) -> Result<String, super::PolicyError> {
+        serde_json::to_string_pretty(self).map_err(super::PolicyError::NotJson)
+    }
 }
 
 fn one_or_many<S: Serializer>(values: &[String], serializer: S) -> Result<S::Ok, S::Error> {

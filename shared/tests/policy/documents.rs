@@ -5,8 +5,8 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 use transship::policy::documents::{
-    Schedule, copy_role_policy, copy_role_trust, inventory_configuration, key_grants, manifest_bucket_statements,
-    source_bucket_statements,
+    Schedule, SourcePolicy, copy_role_policy, copy_role_trust, hand_off, inventory_configuration, key_grants,
+    manifest_bucket_statements, source_bucket_statements,
 };
 use transship::policy::{RouteParameters, RouteSettings, merge};
 
@@ -29,9 +29,12 @@ fn with_keys() -> RouteSettings {
 }
 
 fn check(name: &str, document: &impl Serialize) {
-    let text = format!("{}\n", serde_json::to_string_pretty(document).unwrap());
+    check_text(name, &format!("{}\n", serde_json::to_string_pretty(document).unwrap()));
+}
+
+fn check_text(name: &str, text: &str) {
     if std::env::var_os("UPDATE_FIXTURES").is_some() {
-        std::fs::write(format!("{}/tests/policy/{name}", env!("CARGO_MANIFEST_DIR")), &text).unwrap();
+        std::fs::write(format!("{}/tests/policy/{name}", env!("CARGO_MANIFEST_DIR")), text).unwrap();
     }
     assert_eq!(fixture(name), text, "{name}");
 }
@@ -96,4 +99,48 @@ fn documents_of_a_partition_name_it_everywhere() {
     for document in all_documents(&china.validate().unwrap()) {
         assert!(!document.to_string().contains("arn:aws:"), "{document}");
     }
+}
+
+#[test]
+fn the_hand_off_is_as_reviewed() {
+    let known = fixture("real/version_2008_single.json");
+    for (name, route, policy) in [
+        ("hand_off_unknown_policy.sh", with_keys(), SourcePolicy::Unknown),
+        ("hand_off_known_policy.sh", route(), SourcePolicy::Known(&known)),
+        ("hand_off_no_policy.sh", route(), SourcePolicy::Nothing),
+    ] {
+        check_text(name, &hand_off(&route, Schedule::Daily, policy).unwrap().commands);
+    }
+}
+
+/// Runs the handed-off commands with an `aws` that answers `script`, and gives back the calls that write.
+#[cfg(unix)]
+fn written_by(commands: &str, script: &str) -> String {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let aws = folder.path().join("aws");
+    std::fs::write(&aws, format!("#!/bin/sh\ncase \"$2\" in\nput-*) echo \"$2\" >> written;;\n{script}\nesac\n"))
+        .unwrap();
+    std::fs::set_permissions(&aws, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", commands]).current_dir(folder.path()).env("PATH", path).output().unwrap();
+    std::fs::read_to_string(folder.path().join("written")).unwrap_or_default()
+}
+
+#[cfg(unix)]
+#[test]
+fn handed_off_commands_never_replace_what_is_of_others() {
+    let commands = hand_off(&route(), Schedule::Daily, SourcePolicy::Unknown).unwrap().commands;
+    let error = |code: &str| format!("*) echo 'An error occurred ({code})' >&2; exit 254;;");
+    assert_eq!(written_by(&commands, &error("AccessDenied")), "");
+    assert_eq!(written_by(&commands, &error("NoSuchBucketPolicy")), "put-bucket-policy\n");
+    assert_eq!(written_by(&commands, &error("NoSuchConfiguration")), "put-bucket-inventory-configuration\n");
+    let answers = |policy: &str, inventory: &str| {
+        format!("get-bucket-policy) echo '{policy}';;\nget-bucket-inventory-configuration) echo {inventory};;")
+    };
+    assert_eq!(written_by(&commands, &answers("not JSON", "arn:aws:s3:::another")), "");
+    let ours = written_by(&commands, &answers("not JSON", "arn:aws:s3:::photos-manifests"));
+    assert_eq!(ours, "put-bucket-inventory-configuration\n");
 }

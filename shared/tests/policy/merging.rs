@@ -169,6 +169,29 @@ proptest! {
     }
 
     #[test]
+    fn what_is_left_of_older_merges_is_put_right_among_others(
+        policy in policy(),
+        leftovers in prop::collection::vec((any::<prop::sample::Index>(), 0..2_usize, any::<bool>()), 1..5),
+    ) {
+        let route = route();
+        let ours = ours(&route);
+        let theirs = policy.as_deref().map(statements).unwrap_or_default();
+        let mut all = theirs.clone();
+        for (at, which, altered) in leftovers {
+            let mut leftover = json!(ours[which]);
+            if altered {
+                leftover["Effect"] = json!("Deny");
+            }
+            all.insert(at.index(all.len() + 1), leftover);
+        }
+        let merged = merge(Some(&json!({ "Statement": all }).to_string()), &ours, &route.sid_prefix()).unwrap();
+        prop_assert_eq!(others(&merged.text, &ours), theirs.clone());
+        prop_assert!(difference(Some(&merged.text), &ours, &route.sid_prefix()).unwrap().is_empty());
+        let removed = remove(&merged.text, &route.sid_prefix()).unwrap().text;
+        prop_assert_eq!(removed.as_deref().map(statements).unwrap_or_default(), theirs);
+    }
+
+    #[test]
     fn two_routes_never_disturb_each_other(
         policy in policy(),
         names in prop::sample::select(vec![("aa", "aab"), ("a-b", "a-b-c"), ("ze", "zeze"), ("x1", "x12")]),
