@@ -1,5 +1,7 @@
 //! Merge and removal over policies of all shapes, and the documents of one route.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "clippy.toml excuses tests, but not the functions they share")]
+
 #[path = "policy/support.rs"]
 mod support;
 

@@ -75,7 +75,7 @@ impl Entry {
     }
 
     pub(super) fn of(statement: &Statement) -> Result<Self, PolicyError> {
-        Self::parse(&*serde_json::value::to_raw_value(statement).map_err(PolicyError::NotJson)?)
+        Self::parse(&serde_json::value::to_raw_value(statement).map_err(PolicyError::NotJson)?)
     }
 
     pub(super) fn sid(&self) -> Option<&str> {

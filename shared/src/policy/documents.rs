@@ -12,7 +12,10 @@ mod source_bucket;
 
 pub use copy_role::{copy_role_policy, copy_role_trust};
 pub use hand_off::{HandOff, SourcePolicy, hand_off};
-pub use inventory::{FIELDS, InventoryConfiguration, InventoryDestination, Schedule, inventory_configuration};
+pub use inventory::{
+    FIELDS, InventoryConfiguration, InventoryDestination, InventoryEncryption, InventoryFilter, Schedule,
+    inventory_configuration,
+};
 pub use keys::{KeyGrant, key_grants};
 pub use manifest_bucket::manifest_bucket_statements;
 pub use source_bucket::source_bucket_statements;

@@ -66,11 +66,12 @@ fn key_statements(route: &RouteSettings) -> Vec<Statement> {
         (Purpose::EncryptDestination, &KEY_USE, route.destination_key.as_slice()),
         (Purpose::UseManifestKey, &KEY_USE, route.manifest_key.as_slice()),
     ];
-    let used = uses.into_iter().filter(|(_, _, keys)| !keys.is_empty());
-    used.map(|(purpose, actions, keys)| {
-        Statement::allow(&route.sid_prefix(), purpose, actions).on(keys.iter().map(ToString::to_string))
-    })
-    .collect()
+    let named = uses.into_iter().filter(|(_, _, keys)| !keys.is_empty());
+    named
+        .map(|(purpose, actions, keys)| {
+            Statement::allow(&route.sid_prefix(), purpose, actions).on(keys.iter().map(ToString::to_string))
+        })
+        .collect()
 }
 
 pub(super) const KEY_USE: [&str; 2] = ["kms:Decrypt", "kms:GenerateDataKey"];

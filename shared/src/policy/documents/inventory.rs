@@ -1,10 +1,10 @@
-use serde::Serialize;
-use serde::ser::{SerializeMap, Serializer};
+use serde::{Serialize, Serializer};
 
 use crate::policy::{PolicyError, RouteSettings};
 
 /// How often S3 delivers a report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(tag = "Frequency")]
 pub enum Schedule {
     /// Every day.
     #[default]
@@ -37,14 +37,13 @@ pub struct InventoryConfiguration {
     /// `Current`: an all-versions report lists delete markers and null versions, which jobs cannot copy.
     pub included_object_versions: &'static str,
     /// How often.
-    #[serde(serialize_with = "frequency")]
     pub schedule: Schedule,
     /// Where to.
     #[serde(serialize_with = "s3_bucket")]
     pub destination: InventoryDestination,
     /// The source folder with its slash; left out for the whole bucket.
-    #[serde(serialize_with = "prefix", skip_serializing_if = "Option::is_none")]
-    pub filter: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filter: Option<InventoryFilter>,
     /// [`FIELDS`].
     pub optional_fields: [&'static str; 7],
 }
@@ -61,9 +60,30 @@ pub struct InventoryDestination {
     pub format: &'static str,
     /// Without a slash at its end.
     pub prefix: String,
-    /// The KMS key that reports are encrypted with; S3's own key where none is named.
-    #[serde(serialize_with = "encryption")]
-    pub encryption: Option<String>,
+    /// How the reports are encrypted.
+    pub encryption: InventoryEncryption,
+}
+
+/// Which objects a report lists.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct InventoryFilter {
+    /// Those whose key begins with this.
+    pub prefix: String,
+}
+
+/// How S3 encrypts the reports.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum InventoryEncryption {
+    /// With S3's own keys.
+    #[serde(rename = "SSES3")]
+    S3 {},
+    /// With a customer managed KMS key; S3 takes no other.
+    #[serde(rename = "SSEKMS", rename_all = "PascalCase")]
+    Kms {
+        /// The key's ARN.
+        key_id: String,
+    },
 }
 
 /// The inventory configuration of this route.
@@ -78,9 +98,12 @@ pub fn inventory_configuration(route: &RouteSettings, schedule: Schedule) -> Inv
             bucket: route.bucket_arn(&route.manifest_bucket),
             format: "CSV",
             prefix: route.inventory_prefix.to_string(),
-            encryption: route.manifest_key.as_ref().map(ToString::to_string),
+            encryption: match &route.manifest_key {
+                Some(key) => InventoryEncryption::Kms { key_id: key.to_string() },
+                None => InventoryEncryption::S3 {},
+            },
         },
-        filter: Some(route.source_folder()).filter(|folder| !folder.is_empty()),
+        filter: route.source_prefix.as_ref().map(|_| InventoryFilter { prefix: route.source_folder() }),
         optional_fields: FIELDS,
     }
 }
@@ -95,35 +118,6 @@ impl InventoryConfiguration {
     }
 }
 
-#[derive(Serialize)]
-struct Empty {}
-
-fn one<S: Serializer>(serializer: S, name: &str, value: &impl Serialize) -> Result<S::Ok, S::Error> {
-    let mut map = serializer.serialize_map(Some(1))?;
-    map.serialize_entry(name, value)?;
-    map.end()
-}
-
-fn frequency<S: Serializer>(schedule: &Schedule, serializer: S) -> Result<S::Ok, S::Error> {
-    one(serializer, "Frequency", schedule)
-}
-
 fn s3_bucket<S: Serializer>(destination: &InventoryDestination, serializer: S) -> Result<S::Ok, S::Error> {
-    one(serializer, "S3BucketDestination", destination)
-}
-
-fn prefix<S: Serializer>(folder: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
-    one(serializer, "Prefix", folder)
-}
-
-fn encryption<S: Serializer>(key: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
-    #[derive(Serialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Kms<'a> {
-        key_id: &'a str,
-    }
-    match key {
-        Some(key_id) => one(serializer, "SSEKMS", &Kms { key_id }),
-        None => one(serializer, "SSES3", &Empty {}),
-    }
+    serializer.collect_map([("S3BucketDestination", destination)])
 }
