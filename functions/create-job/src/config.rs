@@ -21,3 +21,66 @@ impl Config {
         reader.finish(config)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use transship::config::{JOB_SETTINGS, Presence, ROUTE_SETTINGS, Setting};
+
+    const DOC: &str = include_str!("../../../docs/CONFIGURATION.md");
+    const TEMPLATE: &str = include_str!("../../../template.yaml");
+
+    fn settings() -> impl Iterator<Item = &'static Setting> {
+        ROUTE_SETTINGS.iter().chain(JOB_SETTINGS)
+    }
+
+    /// Name and default of each row of create-job's tables.
+    fn documented() -> Vec<(String, String)> {
+        let section = DOC.split("## create-job").nth(1).unwrap().split("### Every function").next().unwrap();
+        let rows = section.lines().filter(|line| line.starts_with("| `"));
+        rows.map(|row| {
+            let mut cells = row.split('|').map(|cell| cell.trim().trim_matches('`').to_owned()).skip(1);
+            (cells.next().unwrap(), cells.next().unwrap())
+        })
+        .collect()
+    }
+
+    #[test]
+    fn every_setting_has_a_row_with_its_default() {
+        let expected: Vec<(String, String)> = settings()
+            .map(|setting| {
+                let default = match setting.presence {
+                    Presence::Required => "required",
+                    Presence::Optional => "none",
+                    Presence::Default(value) => value,
+                };
+                (setting.name.to_owned(), default.to_owned())
+            })
+            .collect();
+        assert_eq!(documented(), expected);
+    }
+
+    /// The variables that the template gives create-job, with what stands behind each.
+    fn templated() -> BTreeMap<&'static str, &'static str> {
+        let function = TEMPLATE.split("\n  CreateJob:\n").nth(1).unwrap();
+        let variables = function.split("        Variables:\n").nth(1).unwrap();
+        variables.lines().map_while(|line| line.strip_prefix("          ")?.split_once(": ")).collect()
+    }
+
+    #[test]
+    fn the_template_sets_what_the_function_reads() {
+        let templated = templated();
+        assert!(templated.len() > 10, "{templated:?}");
+        for name in templated.keys() {
+            assert!(settings().any(|setting| setting.name == *name), "{name} is set in template.yaml, but never read");
+        }
+        for setting in settings().filter(|setting| setting.presence == Presence::Required) {
+            assert!(
+                templated.contains_key(setting.name),
+                "{} is required, but template.yaml does not set it",
+                setting.name
+            );
+        }
+    }
+}

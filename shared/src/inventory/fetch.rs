@@ -7,7 +7,7 @@ use aws_sdk_s3::Client;
 use super::bucket::{Bucket, Exactly, Missing, Object};
 use super::{Manifest, ManifestError, ReportFile, ReportKey};
 use crate::config::Route;
-use crate::error::AwsError;
+use crate::error::{AwsError, Class};
 use crate::event::Notice;
 use crate::names::{ETag, ObjectKey, excerpt};
 
@@ -106,13 +106,24 @@ pub enum FetchError {
         invalid: crate::names::Invalid,
     },
     /// S3 refused or failed.
-    #[error("{error}, reading {key}")]
+    #[error("{error}, reading {key}{}", advice(error))]
     Aws {
         /// What was read.
         key: ObjectKey,
         /// How it failed.
         error: AwsError,
     },
+}
+
+/// S3 answers 403 as well when the bucket is not the expected owner's, or when a missing object may not be listed.
+fn advice(error: &AwsError) -> &'static str {
+    match error.class {
+        Class::Permission => {
+            "; the function's role needs s3:GetObject and s3:GetObjectVersion there and s3:ListBucket on the bucket, \
+            and ACCOUNT_ID must own it"
+        }
+        Class::Transient | Class::Permanent => "",
+    }
 }
 
 /// Fetches the report `key` that `notice` announced by its `file`.

@@ -114,7 +114,7 @@ async fn s3s_own_failures_are_told_apart_too() {
     let aws = delivered();
     aws.state().s3_failures.push_back((403, "AccessDenied", "Access Denied"));
     let denied = invoke(&handler(&aws), event!("s3-put-manifest")).await.unwrap_err();
-    assert!(denied.to_string().contains("GetObject failed"), "{denied}");
+    assert!(denied.to_string().contains("the function's role needs s3:GetObject"), "{denied}");
     let aws = delivered();
     aws.state().s3_failures.push_back((400, "InvalidArgument", "Invalid version id specified"));
     let answer = invoke(&handler(&aws), event!("s3-put-manifest")).await.unwrap();
