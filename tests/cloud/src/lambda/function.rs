@@ -16,7 +16,7 @@ use super::{FunctionSettings, Limits, function_arn};
 use crate::Cloud;
 use crate::access::Denied;
 
-/// An idle environment older than this is not used again: its credentials last an hour.
+/// An idle environment older than this, by the cloud's clock, is not used again: its credentials do not last for ever.
 const MAX_AGE: SignedDuration = SignedDuration::from_mins(30);
 
 /// What an invocation came to.

@@ -28,8 +28,9 @@ pub fn object_created(cloud: &Cloud, bucket: &str, object: &Version, event: &str
     }
 }
 
-/// Sends `s3:TestEvent`, as S3 does when a notification configuration is put. Call it after it has been stored, within
-/// a Tokio runtime.
+/// Sends `s3:TestEvent`, as S3 does when a notification configuration is put, to the functions that can take it: one
+/// that is not configured yet has nothing to try out. Call it after the configuration has been stored, within a Tokio
+/// runtime.
 pub fn notification_configured(cloud: &Cloud, bucket: &str) {
     let event = json!({
         "Service": "Amazon S3",
@@ -40,7 +41,10 @@ pub fn notification_configured(cloud: &Cloud, bucket: &str) {
         "HostId": amz_host_id(),
     });
     for configuration in function_configurations(cloud, bucket) {
-        enqueue(cloud, super::name_of(&configuration.lambda_function_arn), event.to_string().into());
+        let function = super::name_of(&configuration.lambda_function_arn);
+        if cloud.functions().ready(function).is_ok() {
+            enqueue(cloud, function, event.to_string().into());
+        }
     }
 }
 
@@ -97,7 +101,7 @@ fn record(
         "awsRegion": cloud.store().region(bucket).unwrap_or_else(|| REGION.to_owned()),
         "eventTime": time(cloud.clock().now()),
         "eventName": event,
-        "userIdentity": { "principalId": principal_id(by) },
+        "userIdentity": { "principalId": principal_id(cloud, by) },
         "requestParameters": { "sourceIPAddress": source_address(by) },
         "responseElements": { "x-amz-request-id": amz_request_id(), "x-amz-id-2": amz_host_id() },
         "s3": {
@@ -120,11 +124,11 @@ fn form_encoded(key: &str) -> String {
 }
 
 /// `AWS:` and the unique id, which for a role session ends in the session's name.
-fn principal_id(by: &Principal) -> String {
+fn principal_id(cloud: &Cloud, by: &Principal) -> String {
     match by {
         Principal::Root(account) => format!("AWS:{account}"),
         Principal::Role { role_arn, session, .. } => {
-            format!("AWS:{}:{session}", role_arn.rsplit('/').next().unwrap_or_default())
+            format!("AWS:{}:{session}", cloud.iam().role_id(role_arn).unwrap_or_default())
         }
         Principal::Service { name, .. } => format!("AWS:{name}"),
         Principal::Anonymous => "AWS:Anonymous".to_owned(),

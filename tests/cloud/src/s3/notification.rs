@@ -22,8 +22,10 @@ pub(super) fn put(
     check(&configuration)?;
     backend.cloud.store().write(&caller.bucket, |bucket| {
         bucket.settings.notification = Some(configuration);
-        Ok(PutBucketNotificationConfigurationOutput::default())
-    })
+        Ok(())
+    })?;
+    crate::lambda::notification_configured(&backend.cloud, &caller.bucket);
+    Ok(PutBucketNotificationConfigurationOutput::default())
 }
 
 /// GetBucketNotificationConfiguration: empty if none was put.

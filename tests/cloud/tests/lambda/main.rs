@@ -2,6 +2,7 @@
 
 mod asynchronous;
 mod environment;
+mod notifications;
 mod process;
 
 use std::collections::BTreeMap;
