@@ -34,7 +34,7 @@ pub(crate) struct Waits {
 impl Default for Waits {
     /// IAM propagates within seconds, seldom more than a minute.
     fn default() -> Self {
-        Self { patience: Patience::default(), denied: Duration::from_secs(60), pause: Duration::from_secs(2) }
+        Self { patience: Patience::default(), denied: Duration::from_mins(1), pause: Duration::from_secs(2) }
     }
 }
 

@@ -11,8 +11,9 @@ use crate::error::{AwsError, Class};
 use crate::event::Notice;
 use crate::names::{ETag, ObjectKey, excerpt};
 
-/// More than any real manifest.json: one of 100,000 data files has about 20 MB.
-const MANIFEST_LIMIT: u64 = 64 * 1024 * 1024;
+/// About 80,000 data files. A job takes 20 billion objects at most, and a data file holds a million and more; parsed, this
+/// much needs about 100 MB of the function's memory.
+const MANIFEST_LIMIT: u64 = 16 * 1024 * 1024;
 /// A checksum is 32 characters; white space around it is allowed.
 const CHECKSUM_LIMIT: u64 = 1024;
 

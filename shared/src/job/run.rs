@@ -32,7 +32,7 @@ impl fmt::Display for RunId {
 /// Which of a run's jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobKind {
-    /// S3PutObjectCopy of what CopyObject can copy.
+    /// `S3PutObjectCopy` of what CopyObject can copy.
     Copy,
 }
 
@@ -44,7 +44,7 @@ impl JobKind {
     }
 }
 
-/// The ClientRequestToken of a job: the same call has the same token, whoever makes it and however often. 64 hex
+/// The `ClientRequestToken` of a job: the same call has the same token, whoever makes it and however often. 64 hex
 /// digits, the most that CreateJob takes.
 ///
 /// Each field is hashed behind its length, so that no two calls give the same bytes.

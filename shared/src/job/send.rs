@@ -83,7 +83,7 @@ pub async fn send(
     }
     let mut pause = persistence.pause;
     loop {
-        let error = match request.input.clone().send_with(client).await {
+        let error = match Box::pin(request.input.clone().send_with(client)).await {
             Ok(output) => {
                 let id = output.job_id.ok_or_else(|| SendError::NoJobId(request.run.clone()))?;
                 return Ok(Sent::Created(id));

@@ -16,7 +16,7 @@ use md5::{Digest, Md5};
 /// The owner of the manifest bucket.
 const OWNER: &str = "222222222222";
 
-/// How AWS answers a ClientRequestToken that it knows; nobody could confirm which it is.
+/// How AWS answers a token that it knows; nobody could confirm which it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Replay {
     SameJob,
@@ -208,7 +208,7 @@ fn failed(status: u16, code: &str, message: &str) -> HttpResponse {
     answered(status, format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>"))
 }
 
-/// As S3 Control has it: the error inside ErrorResponse.
+/// As S3 Control has it: the error inside `ErrorResponse`.
 fn failed_control(status: u16, code: &str, message: &str) -> HttpResponse {
     let error = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
     answered(status, format!("<ErrorResponse>{error}<RequestId>r</RequestId></ErrorResponse>"))

@@ -169,3 +169,10 @@ async fn an_empty_report_makes_no_job_however_it_says_so() {
         assert_eq!(aws.state().jobs.len(), usize::from(expected == "created"));
     }
 }
+
+#[tokio::test]
+async fn a_manifest_larger_than_any_real_one_is_not_read() {
+    let huge = " ".repeat(16 * 1024 * 1024 + 1);
+    let reason = refusal(&huge).await;
+    assert!(reason.contains("16777217 bytes, more than the 16777216 that are read"), "{reason}");
+}
