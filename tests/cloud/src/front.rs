@@ -5,6 +5,9 @@
 //! the account id before the host's name.
 
 mod admin;
+mod record;
+
+pub use record::Record;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -153,7 +156,10 @@ impl Front {
         match signer.service.as_str() {
             "iam" | "sts" => iam::handle(&self.cloud, &signer.principal, &signer.service, request).await,
             "lambda" => lambda::handle(&self.cloud, &signer.principal, request).await,
-            "s3" => batch::handle(&self.cloud, &signer.principal, &signer.region, request).await,
+            "s3" => {
+                self.cloud.record().keep(&request);
+                batch::handle(&self.cloud, &signer.principal, &signer.region, request).await
+            }
             other => not_implemented(other),
         }
     }

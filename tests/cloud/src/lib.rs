@@ -8,6 +8,7 @@ pub mod access;
 pub mod activity;
 pub mod batch;
 pub mod clock;
+pub mod cloudformation;
 pub mod front;
 pub mod iam;
 pub mod identity;
@@ -40,6 +41,8 @@ struct State {
     store: s3::Store,
     jobs: batch::Jobs,
     functions: lambda::Functions,
+    cloudformation: cloudformation::CloudFormation,
+    record: front::Record,
     endpoint: std::sync::OnceLock<std::net::SocketAddr>,
 }
 
@@ -104,6 +107,16 @@ impl Cloud {
     /// Lambda functions.
     pub fn functions(&self) -> &lambda::Functions {
         &self.state.functions
+    }
+
+    /// Custom resources' answers.
+    pub fn cloudformation(&self) -> &cloudformation::CloudFormation {
+        &self.state.cloudformation
+    }
+
+    /// The last requests to S3 Control.
+    pub fn record(&self) -> &front::Record {
+        &self.state.record
     }
 
     /// The S3 operations as an in-process caller (a batch job, the inventory) uses them: same code, same decisions as

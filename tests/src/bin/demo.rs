@@ -168,7 +168,7 @@ impl Show {
     /// What create-job said, where nothing came of a report.
     fn function_log(&self, route: &Route) {
         for failure in route.cloud.functions().failures() {
-            self.step(&format!("create-job failed: {failure}"));
+            self.step(&format!("create-job failed: {}", failure.error));
         }
     }
 

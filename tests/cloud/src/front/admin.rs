@@ -18,6 +18,8 @@ pub(super) async fn handle(cloud: &Cloud, request: Request<Bytes>) -> Response<B
             cloud.activity().settled().await;
             answer(StatusCode::OK, &json!({ "settled": true }))
         }
+        (&Method::GET, ["requests"]) => answer(StatusCode::OK, &json!({ "s3control": cloud.record().requests() })),
+        (&Method::PUT, ["cloudformation", token]) => cloud.cloudformation().accept(token, &request),
         (&Method::GET, ["functions"]) => answer(StatusCode::OK, &json!({ "functions": cloud.functions().names() })),
         (&Method::PUT, ["functions", name]) => configure(cloud, name, request.body()),
         (&Method::GET, ["functions", name, "logs"]) => logs(cloud, name),
@@ -25,7 +27,8 @@ pub(super) async fn handle(cloud: &Cloud, request: Request<Bytes>) -> Response<B
             StatusCode::NOT_FOUND,
             format!(
                 "there is no {method} /_cloud/{path} here, only POST /_cloud/inventory?bucket=B, POST /_cloud/settle, \
-                 PUT /_cloud/functions/NAME, GET /_cloud/functions, GET /_cloud/functions/NAME/logs"
+                 PUT /_cloud/functions/NAME, GET /_cloud/functions, GET /_cloud/functions/NAME/logs, \
+                 GET /_cloud/requests"
             ),
         ),
     }

@@ -172,6 +172,11 @@ impl Functions {
     }
 }
 
+/// Queues an event for a function, as an AWS service does that invokes it asynchronously; returns the request id.
+pub fn invoke_event(cloud: &Cloud, name: &str, payload: Bytes) -> String {
+    asynchronous::enqueue(cloud, name, payload)
+}
+
 /// `arn:aws:lambda:us-east-1:222222222222:function:NAME`
 pub fn function_arn(name: &str) -> String {
     format!("arn:aws:lambda:{REGION}:{}:function:{name}", AccountId::destination())
