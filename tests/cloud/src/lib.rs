@@ -57,6 +57,8 @@ impl Default for State {
             store: s3::Store::default(),
             jobs: batch::Jobs::default(),
             functions: lambda::Functions::default(),
+            cloudformation: cloudformation::CloudFormation::default(),
+            record: front::Record::default(),
             endpoint: std::sync::OnceLock::new(),
         }
     }
