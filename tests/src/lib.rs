@@ -18,3 +18,14 @@ pub type Error = Box<dyn std::error::Error + Send + Sync>;
 pub fn repository() -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
+
+/// An error with everything that led to it: an SDK's own text is only "service error".
+pub fn describe(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

@@ -58,7 +58,7 @@ async fn main() -> ExitCode {
         Ok(summary) if summary.copied == summary.objects => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("demo: {error}");
+            eprintln!("demo: {}", e2e::describe(&error));
             ExitCode::FAILURE
         }
     }
