@@ -114,13 +114,13 @@ fn shell(cloud: &Cloud, address: SocketAddr) -> String {
         ];
         text.extend(lines.iter().flat_map(|line| [line.as_str(), "\n"]));
     }
-    text.push_str(&format!(
+    let examples = format!(
         "\n# For example:\n\
          #   aws s3 mb s3://my-bucket\n\
          #   aws s3control list-jobs --account-id {destination}\n\
          #   curl -X POST '{endpoint}/_cloud/inventory?bucket=my-bucket'   # deliver its inventory reports now\n\
          #   curl -X POST {endpoint}/_cloud/settle                         # wait until nothing is in flight\n",
         destination = AccountId::destination(),
-    ));
-    text
+    );
+    text + &examples
 }

@@ -125,7 +125,7 @@ impl Function {
         };
         Ok(match sandbox.run(request_id, &function_arn(&self.name), event, timeout).await {
             Ended::Replied(reply, sandbox) => {
-                configured.idle().push(sandbox);
+                configured.idle().push(*sandbox);
                 match reply {
                     Reply::Response(payload) => Outcome::Success(payload),
                     Reply::Error(error) => Outcome::Error(error),

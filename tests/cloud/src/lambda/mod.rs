@@ -60,7 +60,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(60), concurrency: 4, retry_delays: Vec::new() }
+        Self { timeout: Duration::from_mins(1), concurrency: 4, retry_delays: Vec::new() }
     }
 }
 

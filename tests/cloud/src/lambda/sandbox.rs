@@ -38,7 +38,7 @@ pub(super) enum StartError {
 /// How one event ended.
 pub(super) enum Ended {
     /// With the function's answer or error; the process is ready for the next event.
-    Replied(Reply, Sandbox),
+    Replied(Reply, Box<Sandbox>),
     /// With the process: it crashed, or ran out of time and was killed. The error that the caller is told.
     Died(Bytes),
 }
@@ -111,7 +111,7 @@ impl Sandbox {
         self.api.send(event).await;
         tokio::select! {
             biased;
-            Ok(reply) = answer => Ended::Replied(reply, self),
+            Ok(reply) = answer => Ended::Replied(reply, Box::new(self)),
             status = self.child.wait() => Ended::Died(exit_error(Some(request_id), status.ok())),
             () = tokio::time::sleep(timeout) => {
                 let message =

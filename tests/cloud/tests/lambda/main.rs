@@ -1,5 +1,7 @@
 //! The Lambda service with a real process behind it: `examples/echo.rs`.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "clippy knows test functions, not the helpers beside them")]
+
 mod asynchronous;
 mod environment;
 mod notifications;
