@@ -17,4 +17,9 @@ impl Clock {
         let now = Timestamp::now();
         now.checked_add(self.offset_seconds.load(Ordering::Relaxed).seconds()).unwrap_or(now)
     }
+
+    /// Moves the clock on, or back, by so many seconds: sessions end, and a test need not wait for it.
+    pub fn turn(&self, seconds: i64) {
+        self.offset_seconds.fetch_add(seconds, Ordering::Relaxed);
+    }
 }

@@ -73,7 +73,7 @@ impl Condition {
         match self.form {
             Form::Pattern => values.map(|value| dialect::fill(value, variables, true)).collect(),
             Form::Text => values.map(|value| dialect::fill(value, variables, false)).collect(),
-            Form::Arn => values.map(|value| dialect::arn(&dialect::fill(value, variables, true))).collect(),
+            Form::Arn => values.map(|value| dialect::arn_pattern(&dialect::fill(value, variables, true))).collect(),
             Form::Raw => values.cloned().collect(),
         }
     }

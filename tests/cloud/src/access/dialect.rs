@@ -9,6 +9,7 @@ use super::context::Context;
 
 const STAR: char = '\u{E02A}';
 const QUESTION: char = '\u{E03F}';
+const DOLLAR: char = '\u{E024}';
 const COLON: char = '\u{E03A}';
 
 /// Stands where a variable has no value: equal to nothing in any request.
@@ -23,15 +24,24 @@ fn literal_char(char: char) -> char {
     match char {
         '*' => STAR,
         '?' => QUESTION,
+        '$' => DOLLAR,
         other => other,
     }
 }
 
-/// An ARN or a pattern of one, its first five colons such that a wildcard cannot take them: value and pattern both have
-/// exactly five, so a `*` that took one would leave too few for the rest.
+/// An ARN, its first five colons such that a wildcard cannot take them: value and pattern both have exactly five, so a
+/// `*` that took one would leave too few for the rest.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html#Conditions_ARN>
 pub(super) fn arn(text: &str) -> String {
     text.replacen(':', &COLON.to_string(), 5)
+}
+
+/// A policy's ARN pattern, as [`arn`] writes values. Short of six components it is no ARN: only `*` is still taken.
+pub(super) fn arn_pattern(pattern: &str) -> String {
+    match pattern.matches(':').count() {
+        0..5 if pattern != "*" => NOTHING.to_string(),
+        _ => arn(pattern),
+    }
 }
 
 /// Whether a policy's text has variables at all.
@@ -44,7 +54,7 @@ pub(super) fn has_variables(text: &str) -> bool {
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html>
 pub(super) fn fill(text: &str, variables: Option<&Context>, wildcards: bool) -> String {
     let mut filled = String::with_capacity(text.len());
-    let own = |text: &str| if wildcards { text.to_owned() } else { literal(text) };
+    let own = |text: &str| if wildcards { text.replace('$', &DOLLAR.to_string()) } else { literal(text) };
     let mut rest = text;
     while let (Some(context), Some((before, after))) = (variables, rest.split_once("${"))
         && let Some((variable, after)) = after.split_once('}')
