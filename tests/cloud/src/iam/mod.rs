@@ -126,6 +126,11 @@ impl Iam {
         Ok(())
     }
 
+    /// Whether an access key was ever given out: one that is known and cannot log in has expired.
+    pub(crate) fn is_known(&self, access_key_id: &str) -> bool {
+        self.credential(access_key_id).is_some()
+    }
+
     /// As [`Iam::login`], expired or not.
     fn credential(&self, access_key_id: &str) -> Option<Credential> {
         self.key_ring().get(access_key_id).cloned()

@@ -3,7 +3,7 @@
 use s3s::{S3Request, S3Response, S3Result, dto};
 
 use super::{
-    Backend, buckets, copy, delete, get, inventory, listing, multipart, notification, policy, put, settings, tags,
+    Backend, acl, buckets, copy, delete, get, inventory, listing, multipart, notification, policy, put, settings, tags,
     uploads,
 };
 
@@ -37,6 +37,7 @@ operations! {
     delete_bucket(dto::DeleteBucketInput) -> dto::DeleteBucketOutput = buckets::delete_bucket;
     head_bucket(dto::HeadBucketInput) -> dto::HeadBucketOutput = buckets::head_bucket;
     list_buckets(dto::ListBucketsInput) -> dto::ListBucketsOutput = buckets::list_buckets;
+    get_bucket_acl(dto::GetBucketAclInput) -> dto::GetBucketAclOutput = acl::get_bucket_acl;
     get_bucket_location(dto::GetBucketLocationInput) -> dto::GetBucketLocationOutput = buckets::get_bucket_location;
 
     get_object(dto::GetObjectInput) -> dto::GetObjectOutput = get::get_object;
@@ -45,6 +46,7 @@ operations! {
     delete_object(dto::DeleteObjectInput) -> dto::DeleteObjectOutput = delete::delete_object;
     delete_objects(dto::DeleteObjectsInput) -> dto::DeleteObjectsOutput = delete::delete_objects;
     get_object_tagging(dto::GetObjectTaggingInput) -> dto::GetObjectTaggingOutput = tags::get;
+    get_object_acl(dto::GetObjectAclInput) -> dto::GetObjectAclOutput = acl::get_object_acl;
     put_object_tagging(dto::PutObjectTaggingInput) -> dto::PutObjectTaggingOutput = tags::put;
     delete_object_tagging(dto::DeleteObjectTaggingInput) -> dto::DeleteObjectTaggingOutput = tags::delete;
 

@@ -3,7 +3,7 @@
 use http::{HeaderMap, Uri};
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
-use s3s::{S3Result, s3_error};
+use s3s::{S3Error, S3Result, s3_error};
 
 use crate::Cloud;
 use crate::identity::Principal;
@@ -15,8 +15,10 @@ pub(super) struct Gate(pub(super) Cloud);
 #[async_trait::async_trait]
 impl S3Auth for Gate {
     async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
-        match self.0.iam().login(access_key) {
+        let iam = self.0.iam();
+        match iam.login(access_key) {
             Some((keys, _)) => Ok(keys.secret_access_key.into()),
+            None if iam.is_known(access_key) => Err(expired()),
             None => Err(s3_error!(
                 InvalidAccessKeyId,
                 "The AWS Access Key Id you provided does not exist in our records: {access_key}"
@@ -34,11 +36,8 @@ impl S3Access for Gate {
         let principal = match context.credentials() {
             None => Principal::Anonymous,
             Some(credentials) => {
-                let (keys, principal) = self
-                    .0
-                    .iam()
-                    .login(&credentials.access_key)
-                    .ok_or_else(|| s3_error!(ExpiredToken, "The provided token has expired."))?;
+                let login = self.0.iam().login(&credentials.access_key);
+                let (keys, principal) = login.ok_or_else(expired)?;
                 if session_token(context.headers(), context.uri()) != keys.session_token {
                     return Err(s3_error!(InvalidToken, "The provided token is malformed or otherwise invalid."));
                 }
@@ -48,6 +47,10 @@ impl S3Access for Gate {
         context.extensions_mut().insert(principal);
         Ok(())
     }
+}
+
+fn expired() -> S3Error {
+    s3_error!(ExpiredToken, "The provided token has expired.")
 }
 
 /// From the header, or from a presigned URL.

@@ -1,5 +1,6 @@
 //! S3: an in-memory [`Store`] behind [`s3s`], every request decided by [`Cloud::authorize`].
 
+mod acl;
 mod api;
 mod auth;
 mod buckets;
