@@ -1,5 +1,11 @@
 //! S3 through the real SDK, over HTTP: streaming signatures, trailing checksums and all.
 
+mod access;
+mod configuration;
 mod copies;
+mod in_process;
+mod listings;
+mod multipart;
 mod objects;
 mod support;
+mod versions;
