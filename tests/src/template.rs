@@ -79,7 +79,7 @@ impl Template {
                 // A resource's own name stands for whatever CloudFormation would call it.
                 Ok(Json::String(self.names.get(&name).cloned().unwrap_or(name)))
             }
-            "!GetAtt" => Ok(Json::String(scalar(argument).ok_or("!GetAtt wants a name")?)),
+            "!GetAtt" => self.attribute(&scalar(argument).ok_or("!GetAtt wants a name")?),
             "!Sub" => self.substitute(argument),
             "!If" => {
                 let arguments = argument.as_sequence().ok_or("!If wants a list")?;
@@ -89,6 +89,15 @@ impl Template {
             }
             other => Err(format!("{other} is not read here").into()),
         }
+    }
+
+    /// An ARN that only names the resource, where an ARN is asked for; else the attribute's own name.
+    fn attribute(&self, path: &str) -> Result<Json, Error> {
+        let Some(resource) = path.strip_suffix(".Arn") else { return Ok(Json::String(path.to_owned())) };
+        let kind = self.document["Resources"][resource]["Type"].as_str().ok_or(format!("no resource {resource}"))?;
+        let service = kind.split("::").nth(1).unwrap_or_default().to_lowercase();
+        let (region, account) = (&self.names["AWS::Region"], &self.names["AWS::AccountId"]);
+        Ok(Json::String(format!("arn:aws:{service}:{region}:{account}:{resource}")))
     }
 
     fn substitute(&self, argument: &Yaml) -> Result<Json, Error> {

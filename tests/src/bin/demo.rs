@@ -131,7 +131,7 @@ async fn watch(route: &Route, report: &str, show: &Show) -> Result<Run, Error> {
                 }
                 None => show.step("no job was made"),
             }
-            show.function_log(route);
+            show.failures(route, &run);
             return Ok(run);
         }
     }
@@ -166,9 +166,12 @@ impl Show {
     }
 
     /// What create-job said, where nothing came of a report.
-    fn function_log(&self, route: &Route) {
+    fn failures(&self, route: &Route, run: &Run) {
         for failure in route.cloud.functions().failures() {
             self.step(&format!("create-job failed: {}", failure.error));
+        }
+        if run.job_id.is_none() {
+            route.cloud.functions().logs("create-job").iter().for_each(|line| self.step(&format!("create-job: {line}")));
         }
     }
 

@@ -109,6 +109,9 @@ pub struct CopyOperation {
     /// Not here.
     #[serde(skip_serializing)]
     pub access_control_grants: Option<IgnoredAny>,
+    /// `COPY` (also when absent) or `EXCLUDE`. Objects have no annotations here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub annotation_directive: Option<String>,
     /// `COPY` or `REPLACE`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata_directive: Option<String>,

@@ -216,6 +216,7 @@ fn operation(operation: &JobOperation) -> Result<CopyOperation, BatchError> {
         "S3PutObjectCopy.TargetResource",
     )?;
     one_of(copy.canned_access_control_list.as_deref(), "CannedAccessControlList", &CANNED_ACLS)?;
+    one_of(copy.annotation_directive.as_deref(), "AnnotationDirective", &["COPY", "EXCLUDE"])?;
     one_of(copy.metadata_directive.as_deref(), "MetadataDirective", &["COPY", "REPLACE"])?;
     one_of(copy.storage_class.as_deref(), "StorageClass", &STORAGE_CLASSES)?;
     one_of(copy.checksum_algorithm.as_deref(), "ChecksumAlgorithm", &CHECKSUMS)?;
