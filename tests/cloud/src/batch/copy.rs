@@ -47,18 +47,22 @@ impl Copier {
         version: Option<&str>,
         input: &CopyObjectInput,
     ) -> Result<(), TaskFailure> {
-        let context = Context::default();
+        let context = |bucket: &str| {
+            let facts = Context::default().with("aws:SecureTransport", "true");
+            let owner = self.cloud.store().owner(bucket);
+            owner.iter().fold(facts, |facts, owner| facts.with("s3:ResourceAccount", owner.as_str()))
+        };
         let denied = |denied: Denied| refused(403, "AccessDenied", &denied.to_string());
         if self.operation.new_object_tagging.is_none() {
             let (action, context) = match version {
-                Some(id) => ("s3:GetObjectVersionTagging", context.clone().with("s3:VersionId", id)),
-                None => ("s3:GetObjectTagging", context.clone()),
+                Some(id) => ("s3:GetObjectVersionTagging", context(bucket).with("s3:VersionId", id)),
+                None => ("s3:GetObjectTagging", context(bucket)),
             };
             let source = format!("arn:aws:s3:::{bucket}/{key}");
             self.cloud.authorize(&self.role, action, &source, &context).map_err(denied)?;
         }
         let target = format!("arn:aws:s3:::{}/{}", input.bucket, input.key);
-        self.cloud.authorize(&self.role, "s3:PutObjectTagging", &target, &context).map_err(denied)
+        self.cloud.authorize(&self.role, "s3:PutObjectTagging", &target, &context(&input.bucket)).map_err(denied)
     }
 
     /// The request that Batch Operations makes of a row.
