@@ -113,7 +113,7 @@ def caller(tutorial, *statements):
     trust = {"Principal": {"AWS": f"arn:aws:iam::{DESTINATION}:root"}, "Action": "sts:AssumeRole"}
     arn = tutorial.iam.create_role(RoleName="caller", AssumeRolePolicyDocument=document(trust))["Role"]["Arn"]
     tutorial.iam.put_role_policy(RoleName="caller", PolicyName="p", PolicyDocument=document(*statements))
-    session = tutorial.cloud.client("sts").assume_role(RoleArn=arn, RoleSessionName="s")["Credentials"]
+    session = tutorial.cloud.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
     return tutorial.cloud.client("s3control", credentials=session)
 
 
