@@ -294,3 +294,43 @@ def test_what_is_not_here_says_so(iam):
     iam.create_role(RoleName="copy", AssumeRolePolicyDocument=trust(root(DESTINATION)))
     arn = "arn:aws:iam::aws:policy/AdministratorAccess"
     refused(lambda: iam.attach_role_policy(RoleName="copy", PolicyArn=arn), "NoSuchEntity", 404, arn)
+
+
+def test_s3_across_accounts_wants_both_sides(cloud):
+    source = cloud.client("s3", SOURCE)
+    source.create_bucket(Bucket="source")
+    for key in ("a", "*b", "c:d e"):
+        source.put_object(Bucket="source", Key=key, Body=b"x")
+    keys = session(cloud)
+    reader = cloud.client("s3", credentials=keys)
+    read = lambda key="a": reader.get_object(Bucket="source", Key=key)["Body"].read()  # noqa: E731
+    who = f"User: arn:aws:sts::{DESTINATION}:assumed-role/copy/test is not authorized to perform: s3:GetObject"
+    refused(read, "AccessDenied", 403, who)
+    theirs = policy(allow("s3:GetObject", "arn:aws:s3:::source/*", Principal={"AWS": COPY}))
+    source.put_bucket_policy(Bucket="source", Policy=theirs)
+    refused(read, "AccessDenied", 403, "because no identity-based policy allows the s3:GetObject action")
+    iam = cloud.client("iam")
+    ours = policy(allow("s3:*", "arn:aws:s3:::source/*"))
+    iam.put_role_policy(RoleName="copy", PolicyName="read", PolicyDocument=ours)
+    assert [read(key) for key in ("a", "*b", "c:d e")] == [b"x"] * 3
+    refused(lambda: reader.put_object(Bucket="source", Key="a", Body=b""), "AccessDenied", 403, "no resource-based policy")
+    source.delete_bucket_policy(Bucket="source")
+    refused(read, "AccessDenied", 403, "because no resource-based policy allows the s3:GetObject action")
+
+
+def test_an_explicit_deny_stops_the_owner_but_not_for_good(cloud):
+    source = cloud.client("s3", SOURCE)
+    source.create_bucket(Bucket="source")
+    forbid = policy({"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": ["arn:aws:s3:::source", "arn:aws:s3:::source/*"]})
+    source.put_bucket_policy(Bucket="source", Policy=forbid)
+    refused(lambda: source.list_objects_v2(Bucket="source"), "AccessDenied", 403, "explicit deny in a resource-based policy")
+    source.delete_bucket_policy(Bucket="source")
+    assert source.list_objects_v2(Bucket="source")["KeyCount"] == 0
+
+
+def test_a_bucket_policy_that_could_not_be_evaluated_is_refused(cloud):
+    source = cloud.client("s3", SOURCE)
+    source.create_bucket(Bucket="source")
+    wrong = {"StringLikes": {"s3:prefix": "a"}}
+    document = policy(allow("s3:ListBucket", "arn:aws:s3:::source", Principal="*", Condition=wrong))
+    refused(lambda: source.put_bucket_policy(Bucket="source", Policy=document), "MalformedPolicy", 400, "StringLikes")

@@ -22,6 +22,9 @@ pub(super) struct Condition {
     form: Form,
 }
 
+/// Writes a request's value for [`iam_rs`].
+pub(super) type RequestForm = fn(&str) -> String;
+
 /// How the two sides are written for [`iam_rs`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
@@ -79,7 +82,7 @@ impl Condition {
     }
 
     /// How the request's side is written.
-    pub(super) fn request_form(&self) -> fn(&str) -> String {
+    pub(super) fn request_form(&self) -> RequestForm {
         match self.form {
             Form::Pattern | Form::Text => dialect::literal,
             Form::Arn => |value| dialect::arn(&dialect::literal(value)),

@@ -1,4 +1,4 @@
-//! Principal and NotPrincipal, matched by ourselves: [`iam_rs`] does not read `{"AWS": …, "Service": …}`, and knows
+//! `Principal` and `NotPrincipal`, matched by ourselves: [`iam_rs`] does not read `{"AWS": …, "Service": …}`, and knows
 //! neither that a session is its role nor that an account's ARN stands for its policies.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html>
 
@@ -57,7 +57,7 @@ impl Principals {
         })
     }
 
-    /// Reads the value of Principal or NotPrincipal.
+    /// Reads the value of `Principal` or `NotPrincipal`.
     pub(super) fn parse(value: &Value) -> Result<Vec<Named>, PolicyError> {
         let invalid = || PolicyError::Invalid(format!("Invalid principal in policy: {value}"));
         match value {

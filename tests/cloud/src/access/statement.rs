@@ -6,7 +6,7 @@ use iam_rs::{
 };
 use serde_json::{Map, Value};
 
-use super::condition::Condition;
+use super::condition::{Condition, RequestForm};
 use super::context::Context;
 use super::decision::Request;
 use super::dialect;
@@ -53,7 +53,7 @@ struct Source {
 #[derive(Debug)]
 struct Test {
     evaluator: PolicyEvaluator,
-    keys: Vec<(String, fn(&str) -> String)>,
+    keys: Vec<(String, RequestForm)>,
 }
 
 impl Statement {

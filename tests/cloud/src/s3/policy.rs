@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::Backend;
 use super::caller::Caller;
 use crate::Cloud;
+use crate::access::{Kind, Policy};
 use crate::identity::{AccountId, Principal};
 
 /// The most a policy may measure.
@@ -103,6 +104,8 @@ fn check(cloud: &Cloud, bucket: &str, text: &str) -> S3Result<Value> {
         let statement = statement.as_object().ok_or_else(|| malformed("Could not parse the policy"))?;
         check_statement(cloud, bucket, statement)?;
     }
+    // What the evaluator cannot read, a misspelt condition operator above all, must not be stored: it would decide nothing.
+    Policy::parse(&policy, Kind::Resource).map_err(|error| malformed(error.to_string()))?;
     Ok(policy)
 }
 
