@@ -121,7 +121,8 @@ impl CustomResource {
 
     /// Updates it. Where that fails, an Update back follows; where the physical id changes, the old one's Delete.
     pub async fn update(&mut self, cloud: &Cloud, properties: Value) -> Result<Answer, StackError> {
-        let (id, old) = self.current.clone().ok_or_else(|| StackError::Stuck("there is nothing to update".to_owned()))?;
+        let (id, old) =
+            self.current.clone().ok_or_else(|| StackError::Stuck("there is nothing to update".to_owned()))?;
         match self.ask(cloud, "Update", Some(&id), &properties, Some(&old)).await {
             Ok(answer) if answer.status == "SUCCESS" => {
                 self.current = Some((answer.physical_resource_id.clone(), properties));

@@ -1,6 +1,8 @@
 //! The shared table of decisions, `tests/policy/cases.json`, through our evaluator. `tests/policy/check.mjs` runs the
 //! same table through `@cloud-copilot/iam-simulate`, so neither side is judged by its own reading alone.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;

@@ -1,6 +1,8 @@
 //! Corners of the policy language that the shared table cannot hold: `@cloud-copilot/iam-simulate` takes `*` in a
 //! request for a pattern, and reads variables in the older version.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
+
 use std::sync::Arc;
 
 use cloud::access::{Context, Identity, Kind, Policy, PolicyError, Reason, Request, ResourceSide, decide};

@@ -171,7 +171,12 @@ impl Show {
             self.step(&format!("create-job failed: {}", failure.error));
         }
         if run.job_id.is_none() {
-            route.cloud.functions().logs("create-job").iter().for_each(|line| self.step(&format!("create-job: {line}")));
+            route
+                .cloud
+                .functions()
+                .logs("create-job")
+                .iter()
+                .for_each(|line| self.step(&format!("create-job: {line}")));
         }
     }
 

@@ -41,7 +41,8 @@ async fn session(scene: &Scene, statements: Value) -> Keys {
     let put = iam.put_role_policy().role_name("reader").policy_name("p").policy_document(policy.to_string());
     put.send().await.unwrap();
     let sts = aws_sdk_sts::Client::new(&config);
-    let session = sts.assume_role().role_arn(ROLE).role_session_name("session").send().await.unwrap().credentials.unwrap();
+    let session =
+        sts.assume_role().role_arn(ROLE).role_session_name("session").send().await.unwrap().credentials.unwrap();
     Keys {
         access_key_id: session.access_key_id,
         secret_access_key: session.secret_access_key,
