@@ -9,7 +9,7 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_http_client::{Builder, Connector};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient, SharedHttpConnector};
 
 /// Attempts of one call, the first one included. Lambda's own retries come on top of these.
 const ATTEMPTS: u32 = 4;
@@ -44,12 +44,19 @@ pub fn s3_control(config: &SdkConfig, region: &crate::names::Region) -> aws_sdk_
     aws_sdk_s3control::Client::from_conf(config)
 }
 
-/// HTTPS by rustls and *ring*, through the proxy that the environment names, if it names one.
+/// HTTP without AWS's signatures, for a URL that carries its own.
+pub fn http_connector() -> SharedHttpConnector {
+    SharedHttpConnector::new(connector(None))
+}
+
 fn http_client() -> SharedHttpClient {
-    Builder::new().build_with_connector_fn(|settings, _| {
-        let mut connector =
-            Connector::builder().proxy_config(ProxyConfig::from_env()).tls_provider(Provider::Rustls(CryptoMode::Ring));
-        connector.set_connector_settings(settings.cloned());
-        connector.build()
-    })
+    Builder::new().build_with_connector_fn(|settings, _| connector(settings))
+}
+
+/// HTTPS by rustls and *ring*, through the proxy that the environment names, if it names one.
+fn connector(settings: Option<&HttpConnectorSettings>) -> Connector {
+    let mut connector =
+        Connector::builder().proxy_config(ProxyConfig::from_env()).tls_provider(Provider::Rustls(CryptoMode::Ring));
+    connector.set_connector_settings(settings.cloned());
+    connector.build()
 }

@@ -11,3 +11,4 @@ pub mod job;
 pub mod logging;
 pub mod names;
 pub mod policy;
+pub mod setup;

@@ -54,15 +54,15 @@ pub enum Presence {
 }
 
 impl Setting {
-    const fn required(name: &'static str) -> Self {
+    pub(crate) const fn required(name: &'static str) -> Self {
         Self { name, presence: Presence::Required }
     }
 
-    const fn optional(name: &'static str) -> Self {
+    pub(crate) const fn optional(name: &'static str) -> Self {
         Self { name, presence: Presence::Optional }
     }
 
-    const fn default(name: &'static str, value: &'static str) -> Self {
+    pub(crate) const fn default(name: &'static str, value: &'static str) -> Self {
         Self { name, presence: Presence::Default(value) }
     }
 }

@@ -23,7 +23,7 @@ pub struct RouteParameters {
     pub source_bucket: String,
     /// `SourcePrefix`: the folder whose objects are copied, without a slash at either end; empty is the whole bucket.
     pub source_prefix: String,
-    /// `SourceKmsKeyArns`: the keys that the source's objects are encrypted with.
+    /// `SourceKmsKeyArn`: the keys that the source's objects are encrypted with.
     pub source_keys: Vec<String>,
     /// `DestinationBucket`.
     pub destination_bucket: String,
@@ -41,7 +41,7 @@ pub struct RouteParameters {
     pub inventory_id: String,
     /// The completion reports' prefix in the manifest bucket; empty is `reports`.
     pub report_prefix: String,
-    /// `ManifestKmsKeyArn`: the key that inventory reports and plans are encrypted with.
+    /// `InventoryKmsKeyArn`: the key that inventory reports and plans are encrypted with.
     pub manifest_key: String,
     /// Whether jobs copy object annotations, which takes permissions of its own.
     pub annotations: bool,
@@ -93,7 +93,7 @@ impl RouteParameters {
         let source_account = errors.parse("SourceAccountId", &self.source_account);
         let source_bucket = errors.parse("SourceBucket", &self.source_bucket);
         let source_prefix = errors.prefix("SourcePrefix", &self.source_prefix);
-        let source_keys = self.source_keys.iter().map(|key| errors.parse("SourceKmsKeyArns", key)).collect::<Vec<_>>();
+        let source_keys = self.source_keys.iter().map(|key| errors.parse("SourceKmsKeyArn", key)).collect::<Vec<_>>();
         let destination_bucket = errors.parse("DestinationBucket", &self.destination_bucket);
         let destination_region = errors.optional("DestinationRegion", &self.destination_region);
         let destination_prefix = errors.prefix("DestinationPrefix", &self.destination_prefix);
@@ -102,7 +102,7 @@ impl RouteParameters {
         let inventory_prefix = errors.prefix("InventoryPrefix", or(&self.inventory_prefix, "inventory"));
         let inventory_id = errors.parse("InventoryId", &self.inventory_id);
         let report_prefix = errors.prefix("ReportPrefix", or(&self.report_prefix, "reports"));
-        let manifest_key = errors.optional("ManifestKmsKeyArn", &self.manifest_key);
+        let manifest_key = errors.optional("InventoryKmsKeyArn", &self.manifest_key);
         let role = role?;
         Some(RouteSettings {
             name: name?,
@@ -150,13 +150,13 @@ fn check_together(
         check_within_one_bucket(settings, given, errors);
     }
     for key in &settings.source_keys {
-        errors.key("SourceKmsKeyArns", key, "source bucket", &settings.region, settings);
+        errors.key("SourceKmsKeyArn", key, "source bucket", &settings.region, settings);
     }
     if let Some(key) = &settings.destination_key {
         errors.key("KmsKeyArn", key, "destination bucket", &settings.destination_region, settings);
     }
     if let Some(key) = &settings.manifest_key {
-        errors.key("ManifestKmsKeyArn", key, "manifest bucket", &settings.region, settings);
+        errors.key("InventoryKmsKeyArn", key, "manifest bucket", &settings.region, settings);
     }
     if errors.0.is_empty() { Ok(()) } else { Err(ParameterErrors(std::mem::take(&mut errors.0))) }
 }

@@ -41,7 +41,7 @@ fn everything_wrong_is_said_at_once_and_by_name() {
         "SourceAccountId",
         "SourceBucket",
         "SourcePrefix",
-        "SourceKmsKeyArns",
+        "SourceKmsKeyArn",
         "DestinationBucket",
         "DestinationRegion",
         "DestinationPrefix",
@@ -50,7 +50,7 @@ fn everything_wrong_is_said_at_once_and_by_name() {
         "InventoryPrefix",
         "InventoryId",
         "ReportPrefix",
-        "ManifestKmsKeyArn",
+        "InventoryKmsKeyArn",
     ];
     assert_eq!(names, expected);
     let text = errors.to_string();
@@ -77,9 +77,9 @@ fn each_bad_value_is_refused() {
         "arn:aws-cn:kms:eu-west-1:111111111111:key/x",
         "x",
     ] {
-        assert_eq!(wrong(|given| given.source_keys = vec![key.to_owned()]), ["SourceKmsKeyArns"], "{key:?}");
+        assert_eq!(wrong(|given| given.source_keys = vec![key.to_owned()]), ["SourceKmsKeyArn"], "{key:?}");
         assert_eq!(wrong(|given| given.destination_key = key.to_owned()), ["KmsKeyArn"], "{key:?}");
-        assert_eq!(wrong(|given| given.manifest_key = key.to_owned()), ["ManifestKmsKeyArn"], "{key:?}");
+        assert_eq!(wrong(|given| given.manifest_key = key.to_owned()), ["InventoryKmsKeyArn"], "{key:?}");
     }
     let other_region = wrong(|given| {
         given.destination_region = "us-east-1".to_owned();

@@ -1,0 +1,83 @@
+//! The destination bucket: reachable, in the Region that jobs are created in, with ACLs as the jobs set them.
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::error::ProvideErrorMetadata;
+use transship::setup::{Asker, Deployment, denials};
+
+use super::{Finding, of_denials, region};
+use crate::bucket_policy::Bucket;
+use crate::error::SetupError;
+use crate::live::{Live, caller};
+
+const ACL: &str = "destination bucket's ACLs";
+const POLICY: &str = "destination bucket's denials";
+/// What a copy does there.
+const WRITES: [&str; 3] = ["s3:PutObject", "s3:PutObjectTagging", "s3:PutObjectAcl"];
+
+/// Everything about the destination bucket.
+pub(super) async fn look(live: &Live, deployment: &Deployment) -> Vec<Finding> {
+    let route = &deployment.route;
+    let client = live.s3_in(&route.destination_region);
+    let bucket = &route.destination_bucket;
+    vec![
+        region::look(
+            "destination bucket",
+            &client,
+            bucket,
+            &route.account,
+            &route.destination_region,
+            "DestinationBucket or DestinationRegion",
+        )
+        .await,
+        acl(&client, deployment).await,
+        denied(&client, deployment).await,
+    ]
+}
+
+async fn acl(client: &Client, deployment: &Deployment) -> Finding {
+    let route = &deployment.route;
+    let Some(acl) = &deployment.canned_acl else {
+        return Finding::ok(ACL, "jobs set none, which any bucket takes");
+    };
+    let call = client.get_bucket_ownership_controls().bucket(route.destination_bucket.as_str());
+    let ownership = match call.expected_bucket_owner(route.account.as_str()).send().await {
+        Ok(got) => {
+            let rules = got.ownership_controls.map(|controls| controls.rules).unwrap_or_default();
+            rules.first().map_or_else(|| "ObjectWriter".to_owned(), |rule| rule.object_ownership().as_str().to_owned())
+        }
+        Err(error) if error.code() == Some("OwnershipControlsNotFoundError") => "ObjectWriter".to_owned(),
+        Err(error) => {
+            let target = format!("bucket {}", route.destination_bucket);
+            let needs = format!("{} needs s3:GetBucketOwnershipControls on it", caller(deployment));
+            return Finding::unseen(ACL, &SetupError::aws("GetBucketOwnershipControls", &error, target, needs));
+        }
+    };
+    if ownership == "BucketOwnerEnforced" && acl != "bucket-owner-full-control" {
+        return Finding::wrong(
+            ACL,
+            format!(
+                "the bucket has ACLs disabled (BucketOwnerEnforced), and CannedAcl is {acl}: every copy would fail"
+            ),
+            "set CannedAcl to nothing, or enable ACLs on the bucket",
+        );
+    }
+    Finding::ok(ACL, format!("object ownership is {ownership}, CannedAcl is {acl}"))
+}
+
+async fn denied(client: &Client, deployment: &Deployment) -> Finding {
+    let route = &deployment.route;
+    let partition = route.role.partition();
+    let caller = caller(deployment);
+    let bucket =
+        Bucket { client, name: &route.destination_bucket, account: &route.account, caller: &caller, partition };
+    let policy = match bucket.policy().await {
+        Ok(Some(policy)) => policy,
+        Ok(None) => return Finding::ok(POLICY, "the bucket has no policy"),
+        Err(error) => return Finding::unseen(POLICY, &error),
+    };
+    let objects = format!("{}/{}*", route.destination_bucket.arn(partition), route.destination_folder());
+    match denials(&policy, Asker::Role(&route.role), &WRITES, &[objects], &route.sid_prefix()) {
+        Ok(denials) => of_denials(POLICY, "the copy role to write", &denials),
+        Err(error) => Finding::unknown(POLICY, error.to_string(), "mend the bucket's policy"),
+    }
+}

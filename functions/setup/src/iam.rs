@@ -1,0 +1,390 @@
+//! The copy role: made, changed in place, taken away. It is never deleted and made again while a route lives, since the
+//! source bucket's policy would go stale.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_iam::Client;
+use aws_sdk_iam::error::ProvideErrorMetadata;
+use aws_sdk_iam::types::Tag;
+use percent_encoding::percent_decode_str;
+use transship::error::AwsError;
+use transship::policy::documents::{copy_role_policy, copy_role_trust};
+use transship::policy::{PolicyError, difference, equivalent};
+use transship::setup::{Deployment, Step};
+
+use crate::error::SetupError;
+use crate::patience::{Patience, persist};
+use crate::progress::Progress;
+
+/// The inline policy's name.
+pub(crate) const POLICY_NAME: &str = "copy";
+/// The tag that proves the role this stack's.
+pub(crate) const STACK_TAG: &str = "transship:stack";
+/// The tag that names the route.
+pub(crate) const ROUTE_TAG: &str = "transship:route";
+
+/// The role as it is.
+#[derive(Debug, Clone)]
+pub(crate) struct Found {
+    pub(crate) path: String,
+    pub(crate) trust: String,
+    pub(crate) boundary: Option<String>,
+    pub(crate) tags: BTreeMap<String, String>,
+    /// The inline policy of ours.
+    pub(crate) policy: Option<String>,
+}
+
+/// The role as it should be.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    pub(crate) trust: String,
+    pub(crate) policy: String,
+    pub(crate) tags: BTreeMap<String, String>,
+}
+
+impl Wanted {
+    /// By the deployment. Without a stack (an operator's invocation may not know it), the stack's tag is left out.
+    pub(crate) fn of(deployment: &Deployment, stack_id: Option<&str>) -> Result<Self, SetupError> {
+        let route = &deployment.route;
+        let failed = |error| SetupError::Policy { bucket: route.role.to_string(), error };
+        let mut tags = deployment.role_tags.clone();
+        tags.insert(ROUTE_TAG.to_owned(), route.name.to_string());
+        tags.extend(stack_id.map(|id| (STACK_TAG.to_owned(), id.to_owned())));
+        Ok(Self {
+            trust: copy_role_trust(route).to_json().map_err(failed)?,
+            policy: copy_role_policy(route).to_json().map_err(failed)?,
+            tags,
+        })
+    }
+}
+
+/// Whether two documents of a role say the same. One that is no policy is another.
+pub(crate) fn same(left: &str, right: &str) -> Result<bool, PolicyError> {
+    equivalent(Some(left), Some(right))
+}
+
+/// What would be changed of a role: the call, and what it changes.
+pub(crate) fn differences(
+    found: &Found,
+    wanted: &Wanted,
+    deployment: &Deployment,
+) -> Result<Vec<(&'static str, String)>, PolicyError> {
+    let mut lines = Vec::new();
+    let boundary = deployment.boundary.as_deref();
+    if found.boundary.as_deref() != boundary {
+        let call = if boundary.is_some() { "PutRolePermissionsBoundary" } else { "DeleteRolePermissionsBoundary" };
+        let shown = |boundary: Option<&str>| boundary.unwrap_or("none").to_owned();
+        lines.push((call, format!("boundary: {} -> {}", shown(found.boundary.as_deref()), shown(boundary))));
+    }
+    if !same(&found.trust, &wanted.trust)? {
+        lines.push(("UpdateAssumeRolePolicy", format!("trust: {} -> {}", found.trust, wanted.trust)));
+    }
+    for (key, value) in wanted.tags.iter().filter(|(key, value)| found.tags.get(*key) != Some(value)) {
+        let was = found.tags.get(key).map_or("none", String::as_str);
+        lines.push(("TagRole", format!("tag {key}: {was} -> {value}")));
+    }
+    match &found.policy {
+        None => lines.push(("PutRolePolicy", format!("inline policy {POLICY_NAME}: none -> the document"))),
+        Some(policy) if same(policy, &wanted.policy)? => {}
+        Some(policy) => {
+            let statements = copy_role_policy(&deployment.route);
+            let by_sid = difference(Some(policy), statements.statements(), &deployment.route.sid_prefix())?;
+            let lines_by_sid = crate::bucket_policy::lines(&by_sid);
+            let what =
+                if lines_by_sid.is_empty() { "statements of others".to_owned() } else { lines_by_sid.join(", ") };
+            lines.push(("PutRolePolicy", format!("inline policy {POLICY_NAME}: {what}")));
+        }
+    }
+    Ok(lines)
+}
+
+/// The copy role of one deployment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CopyRole<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) deployment: &'a Deployment,
+    /// Whose it has to be.
+    pub(crate) stack_id: Option<&'a str>,
+}
+
+impl CopyRole<'_> {
+    fn name(&self) -> &str {
+        &self.deployment.role_name
+    }
+
+    fn arn(&self) -> String {
+        self.deployment.route.role.to_string()
+    }
+
+    fn needs(&self, action: &str) -> String {
+        format!("the role transship-{}-setup needs {action} on {}", self.deployment.route.name, self.arn())
+    }
+
+    /// The role as it is; none if there is none.
+    pub(crate) async fn find(&self) -> Result<Option<Found>, SetupError> {
+        let got = match self.client.get_role().role_name(self.name()).send().await {
+            Ok(got) => got,
+            Err(error) if error.code() == Some("NoSuchEntity") => return Ok(None),
+            Err(error) => return Err(SetupError::aws("GetRole", &error, self.arn(), self.needs("iam:GetRole"))),
+        };
+        let Some(role) = got.role else { return Ok(None) };
+        let tags = role.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect();
+        Ok(Some(Found {
+            path: role.path().to_owned(),
+            trust: decoded(role.assume_role_policy_document().unwrap_or_default()),
+            boundary: role.permissions_boundary().and_then(|b| b.permissions_boundary_arn()).map(str::to_owned),
+            tags,
+            policy: self.policy().await?,
+        }))
+    }
+
+    async fn policy(&self) -> Result<Option<String>, SetupError> {
+        match self.client.get_role_policy().role_name(self.name()).policy_name(POLICY_NAME).send().await {
+            Ok(got) => Ok(Some(decoded(got.policy_document()))),
+            Err(error) if error.code() == Some("NoSuchEntity") => Ok(None),
+            Err(error) => Err(SetupError::aws("GetRolePolicy", &error, self.arn(), self.needs("iam:GetRolePolicy"))),
+        }
+    }
+
+    /// Why the role is not this stack's; none, if it is.
+    pub(crate) fn foreign(&self, found: &Found) -> Option<String> {
+        let tag = |key: &str| found.tags.get(key).map(String::as_str);
+        let stack = tag(STACK_TAG);
+        let wrong_stack = self.stack_id.is_some_and(|id| stack != Some(id)) || stack.is_none();
+        if !wrong_stack && tag(ROUTE_TAG) == Some(self.deployment.route.name.as_str()) {
+            return None;
+        }
+        Some(match stack {
+            Some(stack) => format!("its tag {STACK_TAG} is {stack}"),
+            None => format!("it has no tag {STACK_TAG}"),
+        })
+    }
+
+    /// Makes the role, or changes it in place.
+    pub(crate) async fn put_up(
+        &self,
+        old: Option<&Deployment>,
+        patience: &mut Patience,
+        progress: &Progress,
+    ) -> Result<(), SetupError> {
+        let wanted = Wanted::of(self.deployment, self.stack_id)?;
+        let mut find = *patience;
+        let found = persist(&mut find, |_| false, || self.find()).await?;
+        if let Some(found) = &found {
+            self.refuse_foreign(found)?;
+        }
+        progress.touched(Step::Role);
+        match &found {
+            None => persist(patience, concurrent, || self.create(&wanted)).await?,
+            Some(found) => self.change(found, &wanted, old, patience).await?,
+        }
+        let policy = found.as_ref().and_then(|found| found.policy.as_deref());
+        if !policy.is_some_and(|policy| same(policy, &wanted.policy).unwrap_or(false)) {
+            persist(patience, not_seen_yet, || self.put_policy(&wanted.policy)).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn refuse_foreign(&self, found: &Found) -> Result<(), SetupError> {
+        let what = format!("role {}", self.arn());
+        if let Some(why) = self.foreign(found) {
+            return Err(SetupError::NotOurs {
+                what,
+                found: why,
+                advice: "give the stack another Route, or delete that role if no stack needs it any more".to_owned(),
+            });
+        }
+        if found.path != self.deployment.role_path {
+            return Err(SetupError::NotOurs {
+                what,
+                found: format!("its path is {}", found.path),
+                advice: format!("set CopyRolePath to {}", found.path),
+            });
+        }
+        Ok(())
+    }
+
+    async fn create(&self, wanted: &Wanted) -> Result<(), SetupError> {
+        let route = &self.deployment.route;
+        let call = self
+            .client
+            .create_role()
+            .role_name(self.name())
+            .path(&self.deployment.role_path)
+            .description(format!("Transship {}: S3 Batch Operations copies with it", route.name))
+            .assume_role_policy_document(&wanted.trust)
+            .set_permissions_boundary(self.deployment.boundary.clone())
+            .set_tags(Some(tags(&wanted.tags)?));
+        match call.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                Err(SetupError::aws("CreateRole", &error, self.arn(), self.needs("iam:CreateRole and iam:TagRole")))
+            }
+        }
+    }
+
+    async fn change(
+        &self,
+        found: &Found,
+        wanted: &Wanted,
+        old: Option<&Deployment>,
+        patience: &mut Patience,
+    ) -> Result<(), SetupError> {
+        let boundary = self.deployment.boundary.as_deref();
+        // First of all: setup's own permissions may depend on it.
+        if found.boundary.as_deref() != boundary {
+            persist(patience, concurrent, || self.set_boundary(boundary)).await?;
+        }
+        if !same(&found.trust, &wanted.trust).unwrap_or(false) {
+            persist(patience, concurrent, || self.set_trust(&wanted.trust)).await?;
+        }
+        let missing: BTreeMap<String, String> = wanted
+            .tags
+            .iter()
+            .filter(|(k, v)| found.tags.get(*k) != Some(v))
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect();
+        if !missing.is_empty() {
+            persist(patience, concurrent, || self.set_tags(&missing)).await?;
+        }
+        // Tags of others stay: only those go that the deployment had asked for.
+        let gone: Vec<String> = old
+            .into_iter()
+            .flat_map(|old| old.role_tags.keys())
+            .filter(|key| found.tags.contains_key(*key) && !wanted.tags.contains_key(*key))
+            .cloned()
+            .collect();
+        if !gone.is_empty() {
+            persist(patience, concurrent, || self.remove_tags(&gone)).await?;
+        }
+        Ok(())
+    }
+
+    async fn put_policy(&self, policy: &str) -> Result<(), SetupError> {
+        let call = self.client.put_role_policy().role_name(self.name()).policy_name(POLICY_NAME);
+        match call.policy_document(policy).send().await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(SetupError::aws("PutRolePolicy", &error, self.arn(), self.needs("iam:PutRolePolicy"))),
+        }
+    }
+
+    async fn set_trust(&self, trust: &str) -> Result<(), SetupError> {
+        let call = self.client.update_assume_role_policy().role_name(self.name()).policy_document(trust);
+        match call.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(SetupError::aws(
+                "UpdateAssumeRolePolicy",
+                &error,
+                self.arn(),
+                self.needs("iam:UpdateAssumeRolePolicy"),
+            )),
+        }
+    }
+
+    async fn set_boundary(&self, boundary: Option<&str>) -> Result<(), SetupError> {
+        let Some(boundary) = boundary else {
+            return match self.client.delete_role_permissions_boundary().role_name(self.name()).send().await {
+                Ok(_) => Ok(()),
+                Err(error) => Err(SetupError::aws(
+                    "DeleteRolePermissionsBoundary",
+                    &error,
+                    self.arn(),
+                    self.needs("iam:DeleteRolePermissionsBoundary"),
+                )),
+            };
+        };
+        let call = self.client.put_role_permissions_boundary().role_name(self.name()).permissions_boundary(boundary);
+        match call.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(SetupError::aws(
+                "PutRolePermissionsBoundary",
+                &error,
+                self.arn(),
+                self.needs("iam:PutRolePermissionsBoundary"),
+            )),
+        }
+    }
+
+    async fn set_tags(&self, missing: &BTreeMap<String, String>) -> Result<(), SetupError> {
+        match self.client.tag_role().role_name(self.name()).set_tags(Some(tags(missing)?)).send().await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(SetupError::aws("TagRole", &error, self.arn(), self.needs("iam:TagRole"))),
+        }
+    }
+
+    async fn remove_tags(&self, keys: &[String]) -> Result<(), SetupError> {
+        match self.client.untag_role().role_name(self.name()).set_tag_keys(Some(keys.to_vec())).send().await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(SetupError::aws("UntagRole", &error, self.arn(), self.needs("iam:UntagRole"))),
+        }
+    }
+
+    /// Deletes the role with its inline policies, if it is this stack's.
+    pub(crate) async fn take_down(&self, patience: &mut Patience) -> Result<(), SetupError> {
+        let mut find = *patience;
+        let Some(found) = persist(&mut find, |_| false, || self.find()).await? else { return Ok(()) };
+        if let Some(why) = self.foreign(&found) {
+            tracing::warn!(role = %self.arn(), why, "left alone: not this stack's");
+            return Ok(());
+        }
+        for name in persist(patience, concurrent, || self.policy_names()).await? {
+            persist(patience, concurrent, || self.delete_policy(&name)).await?;
+        }
+        persist(patience, concurrent, || self.delete()).await
+    }
+
+    async fn policy_names(&self) -> Result<Vec<String>, SetupError> {
+        let mut names = Vec::new();
+        let mut pages = self.client.list_role_policies().role_name(self.name()).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            match page {
+                Ok(page) => names.extend(page.policy_names().iter().cloned()),
+                Err(error) if error.code() == Some("NoSuchEntity") => break,
+                Err(error) => {
+                    let needs = self.needs("iam:ListRolePolicies");
+                    return Err(SetupError::aws("ListRolePolicies", &error, self.arn(), needs));
+                }
+            }
+        }
+        Ok(names)
+    }
+
+    async fn delete_policy(&self, name: &str) -> Result<(), SetupError> {
+        match self.client.delete_role_policy().role_name(self.name()).policy_name(name).send().await {
+            Ok(_) => Ok(()),
+            Err(error) if error.code() == Some("NoSuchEntity") => Ok(()),
+            Err(error) => {
+                Err(SetupError::aws("DeleteRolePolicy", &error, self.arn(), self.needs("iam:DeleteRolePolicy")))
+            }
+        }
+    }
+
+    async fn delete(&self) -> Result<(), SetupError> {
+        match self.client.delete_role().role_name(self.name()).send().await {
+            Ok(_) => Ok(()),
+            Err(error) if error.code() == Some("NoSuchEntity") => Ok(()),
+            Err(error) => Err(SetupError::aws("DeleteRole", &error, self.arn(), self.needs("iam:DeleteRole"))),
+        }
+    }
+}
+
+fn concurrent(error: &AwsError) -> bool {
+    matches!(
+        error.code.as_str(),
+        "ConcurrentModification" | "ConcurrentModificationException" | "EntityTemporarilyUnmodifiable"
+    )
+}
+
+/// A role that was just made is not seen everywhere at once.
+fn not_seen_yet(error: &AwsError) -> bool {
+    error.code == "NoSuchEntity" || concurrent(error)
+}
+
+fn decoded(document: &str) -> String {
+    percent_decode_str(document).decode_utf8_lossy().into_owned()
+}
+
+fn tags(tags: &BTreeMap<String, String>) -> Result<Vec<Tag>, SetupError> {
+    let tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
+    tags.collect::<Result<_, _>>().map_err(|error| SetupError::NotPossible(error.to_string()))
+}

@@ -1,0 +1,14 @@
+//! What `setup` puts up for a route, in which order, and what an update leaves behind. Decides only; calls nothing.
+
+mod denials;
+mod deployment;
+mod parameters;
+mod step;
+
+pub use denials::{Asker, Denial, denials};
+pub use deployment::{CANNED_ACLS, Deployment, Given, Place, SourceAccess};
+pub use parameters::{PARAMETERS, Parameter, STACK_ID};
+pub use step::{PhysicalId, Step, left_behind};
+
+#[cfg(test)]
+mod tests;
