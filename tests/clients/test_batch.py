@@ -139,7 +139,8 @@ def test_what_the_caller_of_create_job_needs(cloud, statements, missing):
     tutorial = Tutorial(cloud)
     key, _, etag = tutorial.deliver()
     control = caller(tutorial, *statements)
-    request = tutorial.request(key, etag, Tags=[{"Key": "run", "Value": "1"}])
+    tags = {"Tags": [{"Key": "run", "Value": "1"}]} if missing == "s3:PutJobTagging" else {}
+    request = tutorial.request(key, etag, **tags)
     with pytest.raises(botocore.exceptions.ClientError) as error:
         control.create_job(**request)
     assert code(error) == ("AccessDenied", 403)

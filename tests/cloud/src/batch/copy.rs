@@ -110,14 +110,13 @@ impl Copier {
 }
 
 fn set_metadata(input: &mut CopyObjectInput, new: &ObjectMetadata) -> Result<(), S3Error> {
-    match new.sse_algorithm.as_deref() {
-        Some("KMS") => {
-            input.server_side_encryption = Some(ServerSideEncryption::from_static(ServerSideEncryption::AWS_KMS))
-        }
-        Some("AES256") => {
-            input.server_side_encryption = Some(ServerSideEncryption::from_static(ServerSideEncryption::AES256))
-        }
-        _ => {}
+    let encryption = match new.sse_algorithm.as_deref() {
+        Some("KMS") => Some(ServerSideEncryption::AWS_KMS),
+        Some("AES256") => Some(ServerSideEncryption::AES256),
+        _ => None,
+    };
+    if let Some(encryption) = encryption {
+        input.server_side_encryption = Some(ServerSideEncryption::from_static(encryption));
     }
     input.cache_control.clone_from(&new.cache_control);
     input.content_disposition.clone_from(&new.content_disposition);

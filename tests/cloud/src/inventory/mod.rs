@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use md5::{Digest, Md5};
 use s3s::S3;
 use s3s::dto::{
-    InventoryEncryption, InventoryIncludedObjectVersions, InventoryS3BucketDestination, ObjectCannedACL,
-    PutObjectInput, ServerSideEncryption, StreamingBlob,
+    InventoryEncryption, InventoryIncludedObjectVersions, InventoryOptionalField, InventoryS3BucketDestination,
+    ObjectCannedACL, PutObjectInput, ServerSideEncryption, StreamingBlob,
 };
 
 use crate::Cloud;
@@ -116,7 +116,8 @@ impl Report<'_> {
         self.check()?;
         let all_versions = self.configuration.included_object_versions.as_str() == InventoryIncludedObjectVersions::ALL;
         let chosen = self.configuration.optional_fields.as_deref().unwrap_or_default();
-        let schema = rows::schema(all_versions, chosen.iter().map(|field| field.as_str()));
+        let chosen: Vec<&str> = chosen.iter().map(InventoryOptionalField::as_str).collect();
+        let schema = rows::schema(all_versions, &chosen);
         let table = Table { bucket: self.bucket, owner: self.owner, schema: &schema, spaces: delivery.spaces };
 
         let prefix = self.configuration.filter.as_ref().map_or("", |filter| filter.prefix.as_str());

@@ -165,7 +165,7 @@ async fn ten_thousand_tasks_take_seconds_and_the_server_stays_responsive() {
     let job = scene.describe(&id).await;
     assert_eq!(job.progress_summary().unwrap().number_of_tasks_succeeded, Some(10_000));
     println!("10,000 tasks: {:?}; slowest DescribeJob meanwhile: {slowest:?}", started.elapsed());
-    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_mins(1), "{:?}", started.elapsed());
     assert!(slowest < Duration::from_secs(2), "{slowest:?}");
     assert_eq!(scene.rows(&job).await.len(), 10_000);
 }

@@ -160,7 +160,7 @@ impl Scene {
     }
 
     pub(crate) async fn create(&self, request: Request) -> String {
-        request.send(&self.control).await.unwrap().job_id.unwrap()
+        Box::pin(request.send(&self.control)).await.unwrap().job_id.unwrap()
     }
 
     pub(crate) async fn describe(&self, id: &str) -> JobDescriptor {
