@@ -48,10 +48,10 @@ fn canned(acl: &str) -> Vec<Grant> {
     }
 }
 
-/// GetObjectAcl.
-pub(super) fn get_object_acl(backend: &Backend, req: S3Request<GetObjectAclInput>) -> S3Result<GetObjectAclOutput> {
+/// `GetObjectAcl`.
+pub(super) fn get_object_acl(backend: &Backend, req: &S3Request<GetObjectAclInput>) -> S3Result<GetObjectAclOutput> {
     let input = &req.input;
-    let caller = backend.open(&req, &input.bucket, input.expected_bucket_owner.as_deref())?;
+    let caller = backend.open(req, &input.bucket, input.expected_bucket_owner.as_deref())?;
     let version_id = input.version_id.as_deref();
     caller.object(if version_id.is_some() { "s3:GetObjectVersionAcl" } else { "s3:GetObjectAcl" }, &input.key)?;
     let found = backend.cloud.store().read(&caller.bucket, |bucket| {
@@ -63,9 +63,9 @@ pub(super) fn get_object_acl(backend: &Backend, req: S3Request<GetObjectAclInput
     Ok(GetObjectAclOutput { grants: Some(grants), owner: Some(owner), ..GetObjectAclOutput::default() })
 }
 
-/// GetBucketAcl: buckets here have no other than their owner's.
-pub(super) fn get_bucket_acl(backend: &Backend, req: S3Request<GetBucketAclInput>) -> S3Result<GetBucketAclOutput> {
-    let caller = backend.open(&req, &req.input.bucket, req.input.expected_bucket_owner.as_deref())?;
+/// `GetBucketAcl`: buckets here have no other than their owner's.
+pub(super) fn get_bucket_acl(backend: &Backend, req: &S3Request<GetBucketAclInput>) -> S3Result<GetBucketAclOutput> {
+    let caller = backend.open(req, &req.input.bucket, req.input.expected_bucket_owner.as_deref())?;
     caller.bucket("s3:GetBucketAcl")?;
     let owner = owner(&caller.owner);
     Ok(GetBucketAclOutput { grants: Some(vec![full_control(&owner)]), owner: Some(owner) })

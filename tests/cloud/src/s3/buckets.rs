@@ -16,7 +16,7 @@ use super::store::{Bucket, Versioning};
 use crate::REGION;
 use crate::identity::AccountId;
 
-/// CreateBucket. As in us-east-1, making a bucket again that is one's own does nothing there and is refused elsewhere.
+/// `CreateBucket`. As in us-east-1, making a bucket again that is one's own does nothing there and is refused elsewhere.
 pub(super) fn create_bucket(backend: &Backend, req: S3Request<CreateBucketInput>) -> S3Result<CreateBucketOutput> {
     let principal = principal(&req);
     let name = req.input.bucket;
@@ -67,9 +67,9 @@ fn region(constraint: Option<BucketLocationConstraint>) -> S3Result<String> {
     }
 }
 
-/// DeleteBucket: only of a bucket with no object, version or delete marker left; uploads go with it.
-pub(super) fn delete_bucket(backend: &Backend, req: S3Request<DeleteBucketInput>) -> S3Result<DeleteBucketOutput> {
-    let caller = backend.open(&req, &req.input.bucket, req.input.expected_bucket_owner.as_deref())?;
+/// `DeleteBucket`: only of a bucket with no object, version or delete marker left; uploads go with it.
+pub(super) fn delete_bucket(backend: &Backend, req: &S3Request<DeleteBucketInput>) -> S3Result<DeleteBucketOutput> {
+    let caller = backend.open(req, &req.input.bucket, req.input.expected_bucket_owner.as_deref())?;
     caller.bucket("s3:DeleteBucket")?;
     backend.cloud.store().with_buckets(|buckets| {
         if buckets.get(&caller.bucket).is_some_and(|b| !b.objects.is_empty()) {
@@ -80,25 +80,25 @@ pub(super) fn delete_bucket(backend: &Backend, req: S3Request<DeleteBucketInput>
     })
 }
 
-/// HeadBucket; it needs ListBucket.
-pub(super) fn head_bucket(backend: &Backend, req: S3Request<HeadBucketInput>) -> S3Result<HeadBucketOutput> {
-    let caller = backend.open(&req, &req.input.bucket, req.input.expected_bucket_owner.as_deref())?;
+/// `HeadBucket`; it needs `ListBucket`.
+pub(super) fn head_bucket(backend: &Backend, req: &S3Request<HeadBucketInput>) -> S3Result<HeadBucketOutput> {
+    let caller = backend.open(req, &req.input.bucket, req.input.expected_bucket_owner.as_deref())?;
     caller.bucket("s3:ListBucket")?;
     Ok(HeadBucketOutput { bucket_region: backend.cloud.store().region(&caller.bucket), ..HeadBucketOutput::default() })
 }
 
-/// GetBucketLocation: null for us-east-1.
+/// `GetBucketLocation`: null for us-east-1.
 pub(super) fn get_bucket_location(
     backend: &Backend,
-    req: S3Request<GetBucketLocationInput>,
+    req: &S3Request<GetBucketLocationInput>,
 ) -> S3Result<GetBucketLocationOutput> {
-    let caller = backend.open(&req, &req.input.bucket, req.input.expected_bucket_owner.as_deref())?;
+    let caller = backend.open(req, &req.input.bucket, req.input.expected_bucket_owner.as_deref())?;
     caller.bucket("s3:GetBucketLocation")?;
     let region = backend.cloud.store().region(&caller.bucket).filter(|region| region != REGION);
     Ok(GetBucketLocationOutput { location_constraint: region.map(BucketLocationConstraint::from) })
 }
 
-/// ListBuckets: the caller's account's.
+/// `ListBuckets`: the caller's account's.
 pub(super) fn list_buckets(backend: &Backend, req: S3Request<ListBucketsInput>) -> S3Result<ListBucketsOutput> {
     let principal = principal(&req);
     let account: AccountId =

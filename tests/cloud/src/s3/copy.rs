@@ -1,4 +1,4 @@
-//! CopyObject.
+//! `CopyObject`.
 
 use s3s::dto::{CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, MetadataDirective, TaggingDirective};
 use s3s::{S3Request, S3Result, s3_error};
@@ -44,7 +44,7 @@ impl Source {
     }
 }
 
-/// CopyObject: the source is read and the copy written with the caller's permissions.
+/// `CopyObject`: the source is read and the copy written with the caller's permissions.
 pub(super) fn copy_object(backend: &Backend, mut req: S3Request<CopyObjectInput>) -> S3Result<CopyObjectOutput> {
     let source = Source::of(&req.input.copy_source)?;
     let target = backend.open(&req, &req.input.bucket, req.input.expected_bucket_owner.as_deref())?;
@@ -148,7 +148,7 @@ fn directed(mut wanted: Wanted, input: &CopyObjectInput, source: &Data) -> S3Res
             let redirect = wanted.headers.website_redirect.take();
             wanted.headers = source.headers.clone();
             wanted.headers.website_redirect = redirect;
-            wanted.metadata = source.metadata.clone();
+            wanted.metadata.clone_from(&source.metadata);
         }
         Some(MetadataDirective::REPLACE) => {}
         Some(_) => return Err(s3_error!(InvalidArgument, "Unknown metadata directive.")),

@@ -1,4 +1,4 @@
-//! DeleteObject and DeleteObjects.
+//! `DeleteObject` and `DeleteObjects`.
 
 use std::sync::Arc;
 
@@ -68,9 +68,9 @@ fn remove(bucket: &mut Bucket, key: &str, version_id: &str) -> Deletion {
     deletion
 }
 
-/// DeleteObject; it succeeds also when there is nothing.
-pub(super) fn delete_object(backend: &Backend, req: S3Request<DeleteObjectInput>) -> S3Result<DeleteObjectOutput> {
-    let caller = backend.open(&req, &req.input.bucket, req.input.expected_bucket_owner.as_deref())?;
+/// `DeleteObject`; it succeeds also when there is nothing.
+pub(super) fn delete_object(backend: &Backend, req: &S3Request<DeleteObjectInput>) -> S3Result<DeleteObjectOutput> {
+    let caller = backend.open(req, &req.input.bucket, req.input.expected_bucket_owner.as_deref())?;
     let input = &req.input;
     let conditions = WriteIf { matches: input.if_match.clone(), none_match: None };
     let done = delete(backend, &caller, &input.key, input.version_id.as_deref(), &conditions)?;
@@ -81,7 +81,7 @@ pub(super) fn delete_object(backend: &Backend, req: S3Request<DeleteObjectInput>
     })
 }
 
-/// DeleteObjects: each key is decided by itself.
+/// `DeleteObjects`: each key is decided by itself.
 pub(super) fn delete_objects(backend: &Backend, req: S3Request<DeleteObjectsInput>) -> S3Result<DeleteObjectsOutput> {
     let caller = backend.open(&req, &req.input.bucket, req.input.expected_bucket_owner.as_deref())?;
     let wanted = req.input.delete;

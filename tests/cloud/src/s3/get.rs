@@ -1,4 +1,4 @@
-//! GetObject and HeadObject.
+//! `GetObject` and `HeadObject`.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ impl Found {
     }
 }
 
-/// Finds the version a caller asks for and may read, by GetObject or GetObjectVersion. It is no delete marker.
+/// Finds the version a caller asks for and may read, by `GetObject` or `GetObjectVersion`. It is no delete marker.
 pub(super) fn find(
     backend: &Backend,
     caller: &Caller<'_>,
@@ -127,7 +127,7 @@ fn shown_checksum<'a>(data: &'a Data, mode: Option<&ChecksumMode>, whole: bool) 
     data.checksum.as_ref().filter(|_| asked && whole)
 }
 
-/// The part of the answer that GetObject and HeadObject share.
+/// The part of the answer that `GetObject` and `HeadObject` share.
 macro_rules! describe {
     ($output:ident, $input:expr, $found:expr, $data:expr, $section:expr) => {{
         let (data, section) = ($data, $section);
@@ -175,10 +175,10 @@ macro_rules! read_if {
     };
 }
 
-/// GetObject.
-pub(super) fn get_object(backend: &Backend, req: S3Request<GetObjectInput>) -> S3Result<GetObjectOutput> {
+/// `GetObject`.
+pub(super) fn get_object(backend: &Backend, req: &S3Request<GetObjectInput>) -> S3Result<GetObjectOutput> {
     let input = &req.input;
-    let caller = backend.open(&req, &input.bucket, input.expected_bucket_owner.as_deref())?;
+    let caller = backend.open(req, &input.bucket, input.expected_bucket_owner.as_deref())?;
     let found = find(backend, &caller, &input.key, input.version_id.as_deref(), context())?;
     let data = found.data()?;
     check_customer_key(
@@ -200,10 +200,10 @@ pub(super) fn get_object(backend: &Backend, req: S3Request<GetObjectInput>) -> S
     Ok(output)
 }
 
-/// HeadObject; it needs the permissions of GetObject.
-pub(super) fn head_object(backend: &Backend, req: S3Request<HeadObjectInput>) -> S3Result<HeadObjectOutput> {
+/// `HeadObject`; it needs the permissions of `GetObject`.
+pub(super) fn head_object(backend: &Backend, req: &S3Request<HeadObjectInput>) -> S3Result<HeadObjectOutput> {
     let input = &req.input;
-    let caller = backend.open(&req, &input.bucket, input.expected_bucket_owner.as_deref())?;
+    let caller = backend.open(req, &input.bucket, input.expected_bucket_owner.as_deref())?;
     let found = find(backend, &caller, &input.key, input.version_id.as_deref(), context())?;
     let data = found.data()?;
     check_customer_key(

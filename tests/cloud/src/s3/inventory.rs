@@ -22,7 +22,7 @@ fn no_such_configuration() -> S3Error {
     custom("NoSuchConfiguration", StatusCode::NOT_FOUND, "The specified configuration does not exist.")
 }
 
-/// PutBucketInventoryConfiguration: one of the same id is replaced.
+/// `PutBucketInventoryConfiguration`: one of the same id is replaced.
 pub(super) fn put(
     backend: &Backend,
     req: S3Request<PutBucketInventoryConfigurationInput>,
@@ -74,12 +74,12 @@ fn check(id: &str, configuration: &InventoryConfiguration) -> S3Result<()> {
     }
 }
 
-/// GetBucketInventoryConfiguration.
+/// `GetBucketInventoryConfiguration`.
 pub(super) fn get(
     backend: &Backend,
-    req: S3Request<GetBucketInventoryConfigurationInput>,
+    req: &S3Request<GetBucketInventoryConfigurationInput>,
 ) -> S3Result<GetBucketInventoryConfigurationOutput> {
-    let caller = backend.open(&req, &req.input.bucket, req.input.expected_bucket_owner.as_deref())?;
+    let caller = backend.open(req, &req.input.bucket, req.input.expected_bucket_owner.as_deref())?;
     caller.bucket("s3:GetInventoryConfiguration")?;
     let found = backend.cloud.store().read(&caller.bucket, |b| b.settings.inventory.get(&req.input.id).cloned())?;
     match found {
@@ -88,7 +88,7 @@ pub(super) fn get(
     }
 }
 
-/// ListBucketInventoryConfigurations, 100 at a time.
+/// `ListBucketInventoryConfigurations`, 100 at a time.
 pub(super) fn list(
     backend: &Backend,
     req: S3Request<ListBucketInventoryConfigurationsInput>,
@@ -110,12 +110,12 @@ pub(super) fn list(
     })
 }
 
-/// DeleteBucketInventoryConfiguration.
+/// `DeleteBucketInventoryConfiguration`.
 pub(super) fn delete(
     backend: &Backend,
-    req: S3Request<DeleteBucketInventoryConfigurationInput>,
+    req: &S3Request<DeleteBucketInventoryConfigurationInput>,
 ) -> S3Result<DeleteBucketInventoryConfigurationOutput> {
-    let caller = backend.open(&req, &req.input.bucket, req.input.expected_bucket_owner.as_deref())?;
+    let caller = backend.open(req, &req.input.bucket, req.input.expected_bucket_owner.as_deref())?;
     caller.bucket("s3:PutInventoryConfiguration")?;
     backend.cloud.store().write(&caller.bucket, |bucket| {
         bucket.settings.inventory.remove(&req.input.id).ok_or_else(no_such_configuration)?;

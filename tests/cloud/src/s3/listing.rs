@@ -1,4 +1,4 @@
-//! ListObjects, ListObjectsV2 and ListObjectVersions.
+//! `ListObjects`, `ListObjectsV2` and `ListObjectVersions`.
 
 use std::collections::VecDeque;
 use std::ops::Bound;
@@ -15,6 +15,7 @@ use s3s::{S3Request, S3Result, s3_error};
 
 use super::Backend;
 use super::caller::{Caller, context};
+use super::checksum::Stored;
 use super::object::{Object, size, timestamp};
 use super::store::Bucket;
 use crate::identity::AccountId;
@@ -210,8 +211,8 @@ fn objects(lines: &[Entry<'_>], encode: Encode, owner: Option<&Owner>) -> Option
             last_modified: Some(timestamp(object.last_modified)),
             size: Some(size(data.content.len())),
             storage_class: Some(data.storage_class.clone().into()),
-            checksum_algorithm: data.checksum.as_ref().map(|c| c.algorithms()),
-            checksum_type: data.checksum.as_ref().map(|c| c.kind()),
+            checksum_algorithm: data.checksum.as_ref().map(Stored::algorithms),
+            checksum_type: data.checksum.as_ref().map(Stored::kind),
             owner: owner.cloned(),
             ..dto::Object::default()
         })
@@ -219,10 +220,10 @@ fn objects(lines: &[Entry<'_>], encode: Encode, owner: Option<&Owner>) -> Option
     (!objects.is_empty()).then_some(objects)
 }
 
-/// ListObjects.
-pub(super) fn list_objects(backend: &Backend, req: S3Request<ListObjectsInput>) -> S3Result<ListObjectsOutput> {
+/// `ListObjects`.
+pub(super) fn list_objects(backend: &Backend, req: &S3Request<ListObjectsInput>) -> S3Result<ListObjectsOutput> {
     let input = &req.input;
-    let caller = backend.open(&req, &input.bucket, input.expected_bucket_owner.as_deref())?;
+    let caller = backend.open(req, &input.bucket, input.expected_bucket_owner.as_deref())?;
     let (prefix, delimiter) = (input.prefix.as_deref(), delimiter(input.delimiter.as_deref()));
     let max = page_size(input.max_keys, "max-keys")?;
     authorize(&caller, "s3:ListBucket", prefix, delimiter, max)?;
@@ -248,10 +249,10 @@ pub(super) fn list_objects(backend: &Backend, req: S3Request<ListObjectsInput>) 
     })
 }
 
-/// ListObjectsV2.
-pub(super) fn list_objects_v2(backend: &Backend, req: S3Request<ListObjectsV2Input>) -> S3Result<ListObjectsV2Output> {
+/// `ListObjectsV2`.
+pub(super) fn list_objects_v2(backend: &Backend, req: &S3Request<ListObjectsV2Input>) -> S3Result<ListObjectsV2Output> {
     let input = &req.input;
-    let caller = backend.open(&req, &input.bucket, input.expected_bucket_owner.as_deref())?;
+    let caller = backend.open(req, &input.bucket, input.expected_bucket_owner.as_deref())?;
     let (prefix, delimiter) = (input.prefix.as_deref(), delimiter(input.delimiter.as_deref()));
     let max = page_size(input.max_keys, "max-keys")?;
     authorize(&caller, "s3:ListBucket", prefix, delimiter, max)?;
@@ -287,13 +288,13 @@ fn read_token(token: &str) -> S3Result<String> {
         .ok_or_else(|| s3_error!(InvalidArgument, "The continuation token provided is incorrect"))
 }
 
-/// ListObjectVersions.
+/// `ListObjectVersions`.
 pub(super) fn list_object_versions(
     backend: &Backend,
-    req: S3Request<ListObjectVersionsInput>,
+    req: &S3Request<ListObjectVersionsInput>,
 ) -> S3Result<ListObjectVersionsOutput> {
     let input = &req.input;
-    let caller = backend.open(&req, &input.bucket, input.expected_bucket_owner.as_deref())?;
+    let caller = backend.open(req, &input.bucket, input.expected_bucket_owner.as_deref())?;
     let (prefix, delimiter) = (input.prefix.as_deref(), delimiter(input.delimiter.as_deref()));
     let max = page_size(input.max_keys, "max-keys")?;
     authorize(&caller, "s3:ListBucketVersions", prefix, delimiter, max)?;
@@ -350,8 +351,8 @@ fn version_lines(lines: &[Entry<'_>], encode: Encode, owner: &Owner) -> (Vec<Obj
                 e_tag: Some(data.etag_header()),
                 size: Some(size(data.content.len())),
                 storage_class: Some(data.storage_class.clone().into()),
-                checksum_algorithm: data.checksum.as_ref().map(|c| c.algorithms()),
-                checksum_type: data.checksum.as_ref().map(|c| c.kind()),
+                checksum_algorithm: data.checksum.as_ref().map(Stored::algorithms),
+                checksum_type: data.checksum.as_ref().map(Stored::kind),
                 ..ObjectVersion::default()
             }),
         }

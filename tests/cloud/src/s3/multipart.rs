@@ -15,7 +15,7 @@ use super::caller::Caller;
 use super::checksum::{Algorithm, Declared, Stored, composite, md5_of, show_sums, sums};
 use super::conditions::WriteIf;
 use super::content::Content;
-use super::object::whole_seconds;
+use super::object::{Encryption, whole_seconds};
 use super::put::{ETag, New, read_body};
 use super::wanted::{Wanted, wanted};
 
@@ -80,7 +80,7 @@ impl Backend {
     }
 }
 
-/// CreateMultipartUpload.
+/// `CreateMultipartUpload`.
 pub(super) fn create(
     backend: &Backend,
     mut req: S3Request<CreateMultipartUploadInput>,
@@ -124,16 +124,15 @@ fn composite_checksum(algorithm: Option<Algorithm>, kind: Option<&ChecksumType>)
     };
     match (algorithm, kind.map(ChecksumType::as_str)) {
         (None | Some(Algorithm::Crc64Nvme), Some(ChecksumType::COMPOSITE)) => unsupported(ChecksumType::COMPOSITE),
-        (None | Some(Algorithm::Crc64Nvme), _) => Ok(false),
         (Some(Algorithm::Sha1 | Algorithm::Sha256), Some(ChecksumType::FULL_OBJECT)) => {
             unsupported(ChecksumType::FULL_OBJECT)
         }
-        (Some(_), Some(ChecksumType::FULL_OBJECT)) => Ok(false),
+        (None | Some(Algorithm::Crc64Nvme), _) | (Some(_), Some(ChecksumType::FULL_OBJECT)) => Ok(false),
         (Some(_), _) => Ok(true),
     }
 }
 
-/// UploadPart.
+/// `UploadPart`.
 pub(super) async fn upload_part(backend: &Backend, mut req: S3Request<UploadPartInput>) -> S3Result<UploadPartOutput> {
     let mut declared = Declared {
         sums: sums!(req.input),
@@ -167,11 +166,11 @@ pub(super) async fn upload_part(backend: &Backend, mut req: S3Request<UploadPart
     let encryption = upload.wanted.encryption.as_ref();
     let mut output = UploadPartOutput {
         e_tag: Some(ETagHeader::Strong(part.etag())),
-        server_side_encryption: encryption.and_then(|e| e.algorithm()),
-        ssekms_key_id: encryption.and_then(|e| e.kms_key()),
-        bucket_key_enabled: encryption.and_then(|e| e.bucket_key()),
-        sse_customer_algorithm: encryption.and_then(|e| e.customer_algorithm()),
-        sse_customer_key_md5: encryption.and_then(|e| e.customer_key_md5()),
+        server_side_encryption: encryption.and_then(Encryption::algorithm),
+        ssekms_key_id: encryption.and_then(Encryption::kms_key),
+        bucket_key_enabled: encryption.and_then(Encryption::bucket_key),
+        sse_customer_algorithm: encryption.and_then(Encryption::customer_algorithm),
+        sse_customer_key_md5: encryption.and_then(Encryption::customer_key_md5),
         ..UploadPartOutput::default()
     };
     show_sums!(output, Some(&part.checksum));
@@ -182,7 +181,7 @@ pub(super) async fn upload_part(backend: &Backend, mut req: S3Request<UploadPart
     })
 }
 
-/// CompleteMultipartUpload. The object counts as written when its upload was initiated.
+/// `CompleteMultipartUpload`. The object counts as written when its upload was initiated.
 pub(super) fn complete(
     backend: &Backend,
     mut req: S3Request<CompleteMultipartUploadInput>,
@@ -203,11 +202,11 @@ pub(super) fn complete(
     }
     let checksum = checksum(&upload, &parts, &content);
     let mut declared = Declared { sums: sums!(input), ..Declared::default() };
-    if let Some((algorithm, value)) = declared.single()? {
-        if algorithm != checksum.algorithm || value != checksum.value {
-            let name = algorithm.name();
-            return Err(s3_error!(BadDigest, "The {name} you specified did not match the calculated checksum."));
-        }
+    if let Some((algorithm, value)) = declared.single()?
+        && (algorithm != checksum.algorithm || value != checksum.value)
+    {
+        let name = algorithm.name();
+        return Err(s3_error!(BadDigest, "The {name} you specified did not match the calculated checksum."));
     }
     let digests: Vec<u8> = parts.iter().flat_map(|part| part.md5).collect();
     let new = New {
@@ -289,7 +288,7 @@ fn checksum(upload: &Upload, parts: &[Part], content: &Content) -> Stored {
     }
 }
 
-/// AbortMultipartUpload.
+/// `AbortMultipartUpload`.
 pub(super) fn abort(
     backend: &Backend,
     req: S3Request<AbortMultipartUploadInput>,

@@ -9,7 +9,7 @@ use s3s::{S3Request, S3Result, s3_error};
 
 use super::Backend;
 
-/// PutBucketNotificationConfiguration replaces everything; an empty one turns notifications off. Destinations are not
+/// `PutBucketNotificationConfiguration` replaces everything; an empty one turns notifications off. Destinations are not
 /// asked whether they let S3 in.
 pub(super) fn put(
     backend: &Backend,
@@ -28,12 +28,12 @@ pub(super) fn put(
     Ok(PutBucketNotificationConfigurationOutput::default())
 }
 
-/// GetBucketNotificationConfiguration: empty if none was put.
+/// `GetBucketNotificationConfiguration`: empty if none was put.
 pub(super) fn get(
     backend: &Backend,
-    req: S3Request<GetBucketNotificationConfigurationInput>,
+    req: &S3Request<GetBucketNotificationConfigurationInput>,
 ) -> S3Result<GetBucketNotificationConfigurationOutput> {
-    let caller = backend.open(&req, &req.input.bucket, req.input.expected_bucket_owner.as_deref())?;
+    let caller = backend.open(req, &req.input.bucket, req.input.expected_bucket_owner.as_deref())?;
     caller.bucket("s3:GetBucketNotification")?;
     let found = backend.cloud.store().notification_configuration(&caller.bucket).unwrap_or_default();
     Ok(GetBucketNotificationConfigurationOutput {

@@ -30,7 +30,7 @@ fn authorize(caller: &Caller<'_>, action: &str) -> S3Result<()> {
     }
 }
 
-/// PutBucketPolicy.
+/// `PutBucketPolicy`.
 pub(super) fn put(backend: &Backend, req: S3Request<PutBucketPolicyInput>) -> S3Result<PutBucketPolicyOutput> {
     let caller = backend.open(&req, &req.input.bucket, req.input.expected_bucket_owner.as_deref())?;
     authorize(&caller, "s3:PutBucketPolicy")?;
@@ -51,9 +51,9 @@ pub(super) fn put(backend: &Backend, req: S3Request<PutBucketPolicyInput>) -> S3
     })
 }
 
-/// GetBucketPolicy: the text as it was put.
-pub(super) fn get(backend: &Backend, req: S3Request<GetBucketPolicyInput>) -> S3Result<GetBucketPolicyOutput> {
-    let caller = backend.open(&req, &req.input.bucket, req.input.expected_bucket_owner.as_deref())?;
+/// `GetBucketPolicy`: the text as it was put.
+pub(super) fn get(backend: &Backend, req: &S3Request<GetBucketPolicyInput>) -> S3Result<GetBucketPolicyOutput> {
+    let caller = backend.open(req, &req.input.bucket, req.input.expected_bucket_owner.as_deref())?;
     authorize(&caller, "s3:GetBucketPolicy")?;
     let policy =
         backend.cloud.store().read(&caller.bucket, |b| b.settings.policy.as_ref().map(|(text, _)| text.clone()))?;
@@ -63,9 +63,12 @@ pub(super) fn get(backend: &Backend, req: S3Request<GetBucketPolicyInput>) -> S3
     }
 }
 
-/// DeleteBucketPolicy.
-pub(super) fn delete(backend: &Backend, req: S3Request<DeleteBucketPolicyInput>) -> S3Result<DeleteBucketPolicyOutput> {
-    let caller = backend.open(&req, &req.input.bucket, req.input.expected_bucket_owner.as_deref())?;
+/// `DeleteBucketPolicy`.
+pub(super) fn delete(
+    backend: &Backend,
+    req: &S3Request<DeleteBucketPolicyInput>,
+) -> S3Result<DeleteBucketPolicyOutput> {
+    let caller = backend.open(req, &req.input.bucket, req.input.expected_bucket_owner.as_deref())?;
     authorize(&caller, "s3:DeleteBucketPolicy")?;
     backend.cloud.store().write(&caller.bucket, |bucket| {
         bucket.settings.policy = None;
@@ -85,7 +88,7 @@ fn check(cloud: &Cloud, bucket: &str, text: &str) -> S3Result<Value> {
     let not_json = || malformed("Policies must be valid JSON and the first byte must be '{'");
     let policy: Value = serde_json::from_str(text).map_err(|_| not_json())?;
     let document = policy.as_object().ok_or_else(not_json)?;
-    for field in document.keys().filter(|k| !["Version", "Id", "Statement"].contains(&k.as_str())) {
+    if let Some(field) = document.keys().find(|k| !["Version", "Id", "Statement"].contains(&k.as_str())) {
         return Err(malformed(format!("Unknown field {field}")));
     }
     match document.get("Version") {
@@ -112,7 +115,7 @@ fn check(cloud: &Cloud, bucket: &str, text: &str) -> S3Result<Value> {
 fn check_statement(cloud: &Cloud, bucket: &str, statement: &Map<String, Value>) -> S3Result<()> {
     const FIELDS: [&str; 9] =
         ["Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"];
-    for field in statement.keys().filter(|k| !FIELDS.contains(&k.as_str())) {
+    if let Some(field) = statement.keys().find(|k| !FIELDS.contains(&k.as_str())) {
         return Err(malformed(format!("Unknown field {field}")));
     }
     match statement.get("Effect") {

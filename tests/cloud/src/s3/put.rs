@@ -1,4 +1,4 @@
-//! PutObject, and what all operations that create an object share.
+//! `PutObject`, and what all operations that create an object share.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use super::object::{Data, Encryption, Object, whole_seconds};
 use super::store::Bucket;
 use super::wanted::{Wanted, wanted};
 
-/// The most that one PutObject, one part or one CopyObject takes: 5 GB.
+/// The most that one `PutObject`, one part or one `CopyObject` takes: 5 GB.
 pub(super) const MOST: u64 = 5 << 30;
 
 /// An object that is about to be created.
@@ -121,7 +121,7 @@ pub(super) async fn read_body(
     let mut gather = Gather::default();
     if let Some(mut body) = body {
         while let Some(chunk) = body.next().await {
-            gather.push(&chunk.map_err(|error| unreadable(error))?);
+            gather.push(&chunk.map_err(unreadable)?);
         }
     }
     let content = gather.finish();
@@ -153,7 +153,7 @@ fn unreadable(error: s3s::StdError) -> S3Error {
     }
 }
 
-/// PutObject.
+/// `PutObject`.
 pub(super) async fn put_object(backend: &Backend, mut req: S3Request<PutObjectInput>) -> S3Result<PutObjectOutput> {
     let mut declared = Declared {
         sums: sums!(req.input),

@@ -18,8 +18,8 @@ use super::wanted::{EncryptionHeaders, encryption};
 macro_rules! look {
     ($(#[$doc:meta])* $name:ident($input:ident) -> $output:ident, $action:literal, $look:expr) => {
         $(#[$doc])*
-        pub(super) fn $name(backend: &Backend, req: S3Request<dto::$input>) -> S3Result<dto::$output> {
-            let caller = backend.open(&req, &req.input.bucket, req.input.expected_bucket_owner.as_deref())?;
+        pub(super) fn $name(backend: &Backend, req: &S3Request<dto::$input>) -> S3Result<dto::$output> {
+            let caller = backend.open(req, &req.input.bucket, req.input.expected_bucket_owner.as_deref())?;
             caller.bucket($action)?;
             let look: fn(&Bucket) -> S3Result<dto::$output> = $look;
             backend.cloud.store().read(&caller.bucket, look)?
@@ -61,7 +61,7 @@ fn default_encryption() -> ServerSideEncryptionConfiguration {
 }
 
 look!(
-    /// GetBucketVersioning: no status if it never was set.
+    /// `GetBucketVersioning`: no status if it never was set.
     get_versioning(GetBucketVersioningInput) -> GetBucketVersioningOutput, "s3:GetBucketVersioning",
     |bucket| {
         let status = match bucket.versioning {
@@ -77,7 +77,7 @@ look!(
 );
 
 change!(
-    /// PutBucketVersioning.
+    /// `PutBucketVersioning`.
     put_versioning(PutBucketVersioningInput) -> PutBucketVersioningOutput, "s3:PutBucketVersioning",
     |bucket, input| {
         bucket.versioning = match input.versioning_configuration.status.as_ref().map(BucketVersioningStatus::as_str) {
@@ -96,7 +96,7 @@ change!(
 );
 
 look!(
-    /// GetBucketEncryption: SSE-S3 if nothing else was put.
+    /// `GetBucketEncryption`: SSE-S3 if nothing else was put.
     get_encryption(GetBucketEncryptionInput) -> GetBucketEncryptionOutput, "s3:GetEncryptionConfiguration",
     |bucket| Ok(dto::GetBucketEncryptionOutput {
         server_side_encryption_configuration:
@@ -105,7 +105,7 @@ look!(
 );
 
 change!(
-    /// PutBucketEncryption.
+    /// `PutBucketEncryption`.
     put_encryption(PutBucketEncryptionInput) -> PutBucketEncryptionOutput, "s3:PutEncryptionConfiguration",
     |bucket, input| {
         let configuration = input.server_side_encryption_configuration;
@@ -125,7 +125,7 @@ change!(
 );
 
 change!(
-    /// DeleteBucketEncryption: back to SSE-S3.
+    /// `DeleteBucketEncryption`: back to SSE-S3.
     delete_encryption(DeleteBucketEncryptionInput) -> DeleteBucketEncryptionOutput, "s3:PutEncryptionConfiguration",
     |bucket, _| {
         bucket.settings.encryption = None;
@@ -134,7 +134,7 @@ change!(
 );
 
 look!(
-    /// GetPublicAccessBlock.
+    /// `GetPublicAccessBlock`.
     get_public_access_block(GetPublicAccessBlockInput) -> GetPublicAccessBlockOutput, "s3:GetBucketPublicAccessBlock",
     |bucket| match &bucket.settings.public_access_block {
         Some(found) => Ok(dto::GetPublicAccessBlockOutput { public_access_block_configuration: Some(found.clone()) }),
@@ -147,7 +147,7 @@ look!(
 );
 
 change!(
-    /// PutPublicAccessBlock; of its settings BlockPublicPolicy has effect here.
+    /// `PutPublicAccessBlock`; of its settings `BlockPublicPolicy` has effect here.
     put_public_access_block(PutPublicAccessBlockInput) -> PutPublicAccessBlockOutput, "s3:PutBucketPublicAccessBlock",
     |bucket, input| {
         bucket.settings.public_access_block = Some(input.public_access_block_configuration);
@@ -156,7 +156,7 @@ change!(
 );
 
 change!(
-    /// DeletePublicAccessBlock.
+    /// `DeletePublicAccessBlock`.
     delete_public_access_block(DeletePublicAccessBlockInput) -> DeletePublicAccessBlockOutput,
     "s3:PutBucketPublicAccessBlock",
     |bucket, _| {
@@ -166,7 +166,7 @@ change!(
 );
 
 look!(
-    /// GetBucketOwnershipControls.
+    /// `GetBucketOwnershipControls`.
     get_ownership(GetBucketOwnershipControlsInput) -> GetBucketOwnershipControlsOutput,
     "s3:GetBucketOwnershipControls",
     |bucket| match &bucket.settings.ownership {
@@ -176,7 +176,7 @@ look!(
 );
 
 change!(
-    /// PutBucketOwnershipControls.
+    /// `PutBucketOwnershipControls`.
     put_ownership(PutBucketOwnershipControlsInput) -> PutBucketOwnershipControlsOutput,
     "s3:PutBucketOwnershipControls",
     |bucket, input| {
@@ -186,7 +186,7 @@ change!(
 );
 
 change!(
-    /// DeleteBucketOwnershipControls: ACLs have effect again.
+    /// `DeleteBucketOwnershipControls`: ACLs have effect again.
     delete_ownership(DeleteBucketOwnershipControlsInput) -> DeleteBucketOwnershipControlsOutput,
     "s3:PutBucketOwnershipControls",
     |bucket, _| {
@@ -196,7 +196,7 @@ change!(
 );
 
 look!(
-    /// GetObjectLockConfiguration.
+    /// `GetObjectLockConfiguration`.
     get_object_lock(GetObjectLockConfigurationInput) -> GetObjectLockConfigurationOutput,
     "s3:GetBucketObjectLockConfiguration",
     |bucket| match &bucket.settings.object_lock {
@@ -209,7 +209,7 @@ look!(
 );
 
 change!(
-    /// PutObjectLockConfiguration, of a versioned bucket.
+    /// `PutObjectLockConfiguration`, of a versioned bucket.
     put_object_lock(PutObjectLockConfigurationInput) -> PutObjectLockConfigurationOutput,
     "s3:PutBucketObjectLockConfiguration",
     |bucket, input| {
@@ -222,7 +222,7 @@ change!(
 );
 
 look!(
-    /// GetBucketLifecycleConfiguration.
+    /// `GetBucketLifecycleConfiguration`.
     get_lifecycle(GetBucketLifecycleConfigurationInput) -> GetBucketLifecycleConfigurationOutput,
     "s3:GetLifecycleConfiguration",
     |bucket| match &bucket.settings.lifecycle {
@@ -235,7 +235,7 @@ look!(
 );
 
 change!(
-    /// PutBucketLifecycleConfiguration.
+    /// `PutBucketLifecycleConfiguration`.
     put_lifecycle(PutBucketLifecycleConfigurationInput) -> PutBucketLifecycleConfigurationOutput,
     "s3:PutLifecycleConfiguration",
     |bucket, input| {
@@ -247,7 +247,7 @@ change!(
 );
 
 change!(
-    /// DeleteBucketLifecycle.
+    /// `DeleteBucketLifecycle`.
     delete_lifecycle(DeleteBucketLifecycleInput) -> DeleteBucketLifecycleOutput, "s3:PutLifecycleConfiguration",
     |bucket, _| {
         bucket.settings.lifecycle = None;
@@ -256,7 +256,7 @@ change!(
 );
 
 look!(
-    /// GetBucketTagging.
+    /// `GetBucketTagging`.
     get_tagging(GetBucketTaggingInput) -> GetBucketTaggingOutput, "s3:GetBucketTagging",
     |bucket| {
         if bucket.settings.tags.is_empty() {
@@ -267,7 +267,7 @@ look!(
 );
 
 change!(
-    /// PutBucketTagging.
+    /// `PutBucketTagging`.
     put_tagging(PutBucketTaggingInput) -> PutBucketTaggingOutput, "s3:PutBucketTagging",
     |bucket, input| {
         bucket.settings.tags = tags::from_dto(input.tagging.tag_set, 50)?;
@@ -276,7 +276,7 @@ change!(
 );
 
 change!(
-    /// DeleteBucketTagging.
+    /// `DeleteBucketTagging`.
     delete_tagging(DeleteBucketTaggingInput) -> DeleteBucketTaggingOutput, "s3:PutBucketTagging",
     |bucket, _| {
         bucket.settings.tags = Vec::new();

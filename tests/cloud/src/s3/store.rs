@@ -177,8 +177,8 @@ impl Bucket {
 
     /// What an object gets that asks for no encryption.
     pub(super) fn default_encryption(&self) -> Encryption {
-        let rules = self.settings.encryption.iter().flat_map(|e| &e.rules);
-        let default = rules.filter_map(|r| Some((r, r.apply_server_side_encryption_by_default.as_ref()?))).next();
+        let mut rules = self.settings.encryption.iter().flat_map(|e| &e.rules);
+        let default = rules.find_map(|r| Some((r, r.apply_server_side_encryption_by_default.as_ref()?)));
         default
             .and_then(|(rule, default)| {
                 encryption(&EncryptionHeaders {

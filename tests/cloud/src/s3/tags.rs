@@ -58,9 +58,9 @@ fn action(verb: &str, version_id: Option<&str>) -> String {
     format!("s3:{verb}Object{}Tagging", if version_id.is_some() { "Version" } else { "" })
 }
 
-pub(super) fn get(backend: &Backend, req: S3Request<GetObjectTaggingInput>) -> S3Result<GetObjectTaggingOutput> {
+pub(super) fn get(backend: &Backend, req: &S3Request<GetObjectTaggingInput>) -> S3Result<GetObjectTaggingOutput> {
     let input = &req.input;
-    let caller = backend.open(&req, &input.bucket, input.expected_bucket_owner.as_deref())?;
+    let caller = backend.open(req, &input.bucket, input.expected_bucket_owner.as_deref())?;
     let version_id = input.version_id.as_deref();
     caller.object(&action("Get", version_id), &input.key)?;
     let found = backend.cloud.store().read(&input.bucket, |bucket| {

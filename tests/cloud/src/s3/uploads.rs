@@ -1,4 +1,4 @@
-//! ListParts and ListMultipartUploads.
+//! `ListParts` and `ListMultipartUploads`.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +23,7 @@ fn storage_class(upload: &Upload) -> StorageClass {
     StorageClass::from(upload.wanted.storage_class.clone().unwrap_or_else(|| "STANDARD".to_owned()))
 }
 
-/// ListParts.
+/// `ListParts`.
 pub(super) fn list_parts(backend: &Backend, req: S3Request<ListPartsInput>) -> S3Result<ListPartsOutput> {
     let caller = backend.open(&req, &req.input.bucket, req.input.expected_bucket_owner.as_deref())?;
     let input = req.input;
@@ -64,13 +64,13 @@ pub(super) fn list_parts(backend: &Backend, req: S3Request<ListPartsInput>) -> S
     })
 }
 
-/// ListMultipartUploads, by key and upload id.
+/// `ListMultipartUploads`, by key and upload id.
 pub(super) fn list_uploads(
     backend: &Backend,
-    req: S3Request<ListMultipartUploadsInput>,
+    req: &S3Request<ListMultipartUploadsInput>,
 ) -> S3Result<ListMultipartUploadsOutput> {
     let input = &req.input;
-    let caller = backend.open(&req, &input.bucket, input.expected_bucket_owner.as_deref())?;
+    let caller = backend.open(req, &input.bucket, input.expected_bucket_owner.as_deref())?;
     caller.bucket("s3:ListBucketMultipartUploads")?;
     let encode = Encode::of(input.encoding_type.as_ref())?;
     let max = page_size(input.max_uploads, "max-uploads")?;

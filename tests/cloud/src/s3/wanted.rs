@@ -9,7 +9,7 @@ use super::store::Bucket;
 use crate::access::Context;
 use crate::identity::Principal;
 
-/// The attributes a client gives a new object, by PutObject, CopyObject or CreateMultipartUpload.
+/// The attributes a client gives a new object, by `PutObject`, `CopyObject` or `CreateMultipartUpload`.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Wanted {
     pub(super) headers: Headers,

@@ -1,4 +1,4 @@
-//! CopyObject.
+//! `CopyObject`.
 
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use aws_sdk_s3::types::{

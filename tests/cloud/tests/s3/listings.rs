@@ -1,4 +1,4 @@
-//! ListObjects and ListObjectsV2.
+//! `ListObjects` and `ListObjectsV2`.
 
 use aws_sdk_s3::types::EncodingType;
 use proptest::prelude::*;
