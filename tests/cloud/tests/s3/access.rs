@@ -229,3 +229,36 @@ async fn a_sub_resource_that_is_not_here_does_nothing_else_instead() {
     assert_eq!(code(s3.get_bucket_cors().bucket("precious").send().await), "NotImplemented");
     assert!(s3.head_bucket().bucket("precious").send().await.is_ok());
 }
+
+#[tokio::test]
+async fn an_acl_needs_a_permission_of_its_own_and_the_policy_stays_the_owners() {
+    let scene = Scene::with_bucket("theirs").await;
+    let all = ["s3:PutObject", "s3:PutBucketPolicy"];
+    let role = role(&scene, json!([allow(&["s3:*"], &["theirs", "theirs/*"])])).await;
+    let_in(&scene, "theirs", &all, &["theirs", "theirs/*"]).await;
+    let put = || role.put_object().bucket("theirs").key("k").body(ByteStream::from_static(b"x"));
+    put().send().await.unwrap();
+    assert_eq!(code(put().acl("bucket-owner-full-control".into()).send().await), "AccessDenied");
+    assert_eq!(code(role.put_bucket_policy().bucket("theirs").policy("{}").send().await), "MethodNotAllowed");
+    // Whoever locks everybody out: the owner's root still mends it.
+    let deny = json!({ "Version": "2012-10-17", "Statement": [{
+        "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": ["arn:aws:s3:::theirs", "arn:aws:s3:::theirs/*"]
+    }] });
+    scene.source.put_bucket_policy().bucket("theirs").policy(deny.to_string()).send().await.unwrap();
+    assert_eq!(code(scene.source.list_objects_v2().bucket("theirs").send().await), "AccessDenied");
+    scene.source.delete_bucket_policy().bucket("theirs").send().await.unwrap();
+    assert!(scene.source.list_objects_v2().bucket("theirs").send().await.is_ok());
+}
+
+#[tokio::test]
+async fn an_object_under_the_managed_key_cannot_be_read_from_the_other_account() {
+    let scene = Scene::with_bucket("theirs").await;
+    let role = role(&scene, json!([allow(&["s3:GetObject"], &["theirs/*"])])).await;
+    let_in(&scene, "theirs", &["s3:GetObject"], &["theirs/*"]).await;
+    let put = |key: &str| scene.source.put_object().bucket("theirs").key(key).server_side_encryption("aws:kms".into());
+    put("managed").send().await.unwrap();
+    put("own").ssekms_key_id("arn:aws:kms:us-east-1:111111111111:key/k1").send().await.unwrap();
+    assert!(scene.source.get_object().bucket("theirs").key("managed").send().await.is_ok());
+    assert_eq!(code(role.get_object().bucket("theirs").key("managed").send().await), "AccessDenied");
+    assert!(role.get_object().bucket("theirs").key("own").send().await.is_ok());
+}

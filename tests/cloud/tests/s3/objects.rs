@@ -195,3 +195,28 @@ async fn many_objects_are_deleted_in_one_request() {
     assert_eq!((done.deleted().len(), done.errors().len()), (PAINFUL.len(), 0));
     assert_eq!(s3.list_objects_v2().bucket("many").send().await.unwrap().key_count(), Some(0));
 }
+
+#[tokio::test]
+async fn an_object_under_a_customers_key_is_read_with_that_key_only() {
+    let scene = Scene::with_bucket("secret").await;
+    let s3 = &scene.source;
+    // 32 bytes of `a`, 32 bytes of `b`, with the MD5 of each.
+    let ours = ("YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE=", "Xsqb0+sHwAbNQ65I395/0w==");
+    let other = ("YmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmI=", "i0+eoW3kvPW7/A/x6iN5NA==");
+    let put = |key: (&str, &str)| {
+        let put = s3.put_object().bucket("secret").key("k").body(ByteStream::from_static(b"x"));
+        put.sse_customer_algorithm("AES256").sse_customer_key(key.0).sse_customer_key_md5(key.1).send()
+    };
+    let get = |key: (&str, &str)| {
+        let get = s3.get_object().bucket("secret").key("k").sse_customer_algorithm("AES256");
+        get.sse_customer_key(key.0).sse_customer_key_md5(key.1).send()
+    };
+    assert_eq!(code(put((ours.0, other.1)).await), "InvalidArgument");
+    put(ours).await.unwrap();
+    assert_eq!(scene.cloud.store().list("secret", "", true).first().unwrap().encryption_status, "SSE-C");
+    assert_eq!(code(s3.get_object().bucket("secret").key("k").send().await), "InvalidRequest");
+    assert_eq!(code(get(other).await), "AccessDenied");
+    assert_eq!(get(ours).await.unwrap().sse_customer_key_md5(), Some(ours.1));
+    let copy = s3.copy_object().bucket("secret").key("copy").copy_source("secret/k");
+    assert_eq!(code(copy.send().await), "InvalidRequest");
+}
