@@ -185,7 +185,7 @@ async fn a_sessions_token_must_come_with_its_key_in_header_or_presigned_url() {
     let keys = session(&scene, json!([allow(&["s3:GetObject"], &["safe/*"])])).await;
     let_in(&scene, "safe", &["s3:GetObject"], &["safe/*"]).await;
     let presign = async |keys: &Keys| {
-        let soon = PresigningConfig::expires_in(std::time::Duration::from_secs(60)).unwrap();
+        let soon = PresigningConfig::expires_in(std::time::Duration::from_mins(1)).unwrap();
         let role = client(&scene.server.endpoint(), keys);
         role.get_object().bucket("safe").key("k").presigned(soon).await.unwrap().uri().to_owned()
     };

@@ -51,7 +51,7 @@ async fn directives_replace_metadata_and_tags() {
     assert_eq!(head.metadata().unwrap().len(), 1);
     assert_eq!(head.storage_class(), Some(&StorageClass::GlacierIr));
     let tags = s3.get_object_tagging().bucket("from").key("b").send().await.unwrap();
-    assert_eq!(tags.tag_set().iter().map(|t| t.key()).collect::<Vec<_>>(), ["u", "v"]);
+    assert_eq!(tags.tag_set().iter().map(aws_sdk_s3::types::Tag::key).collect::<Vec<_>>(), ["u", "v"]);
     let untagged = s3.copy_object().bucket("from").key("c").copy_source("from/a");
     untagged.tagging_directive(TaggingDirective::Replace).send().await.unwrap();
     assert!(s3.get_object_tagging().bucket("from").key("c").send().await.unwrap().tag_set().is_empty());
