@@ -81,7 +81,7 @@ impl Handler {
                 self.answer(&caller, outcome, times).await
             }
             Event::Lifecycle(request, caller) => {
-                let steps = Live::new(&self.sdk, Some(caller.stack_id.clone()));
+                let steps = Live::new(&self.sdk, Some(caller.stack_id.clone()), times.stop);
                 let progress = Arc::new(Progress::default());
                 let work = perform(steps, request, caller.clone(), Arc::clone(&progress));
                 let outcome = settled(&caller, &progress, times, work).await;
@@ -96,7 +96,7 @@ impl Handler {
     async fn command(&self, command: Command, context: &Context, times: Times) -> Result<Value, Failure> {
         let place = Place::new(&context.invoked_function_arn, &ProcessEnv);
         let stack_id = ProcessEnv.get(STACK_ID.name).filter(|id| !id.is_empty());
-        let live = Live::new(&self.sdk, stack_id);
+        let live = Live::new(&self.sdk, stack_id, times.stop);
         let work = async move {
             let deployment = Deployment::new(&Given::from_env(&ProcessEnv), &place)?;
             let document = match command {

@@ -1,6 +1,6 @@
 //! The steps as calls of AWS.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
@@ -24,6 +24,8 @@ const PROPAGATION: Duration = Duration::from_secs(100);
 const BRIEF: Duration = Duration::from_secs(5);
 /// The first pause.
 const PAUSE: Duration = Duration::from_millis(500);
+/// Between the end of waiting and the end of the work.
+const MARGIN: Duration = Duration::from_secs(3);
 /// Attempts of one call by the SDK, for throttling and faults.
 const ATTEMPTS: u32 = 5;
 /// How long the source account's session lasts, in seconds: the shortest there is, and the longest a function runs.
@@ -38,13 +40,15 @@ pub(crate) struct Live {
     sts: aws_sdk_sts::Client,
     /// Whose the role has to be.
     pub(crate) stack_id: Option<String>,
+    /// Waiting ends then, so that what was waited for is told, and not only that time was up.
+    until: Instant,
     /// The source account's client, and the role it was made by.
     source: Mutex<Option<(SourceAccess, aws_sdk_s3::Client)>>,
 }
 
 impl Live {
     /// For one invocation: nothing is kept for the next.
-    pub(crate) fn new(sdk: &SdkConfig, stack_id: Option<String>) -> Self {
+    pub(crate) fn new(sdk: &SdkConfig, stack_id: Option<String>, stop: Instant) -> Self {
         let sdk = sdk.to_builder().retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS)).build();
         Self {
             iam: aws_sdk_iam::Client::new(&sdk),
@@ -52,8 +56,13 @@ impl Live {
             sts: aws_sdk_sts::Client::new(&sdk),
             sdk,
             stack_id,
+            until: stop.checked_sub(MARGIN).unwrap_or(stop),
             source: Mutex::new(None),
         }
+    }
+
+    fn patience(&self, time: Duration) -> Patience {
+        Patience::new(time.min(self.until.saturating_duration_since(Instant::now())), PAUSE)
     }
 
     /// An S3 client of another Region.
@@ -80,7 +89,7 @@ impl Live {
         {
             return Ok(Some(client.clone()));
         }
-        let mut patience = Patience::new(if eager == Eager::Patient { PROPAGATION / 2 } else { BRIEF }, PAUSE);
+        let mut patience = self.patience(if eager == Eager::Patient { PROPAGATION / 2 } else { BRIEF });
         let denied = |error: &transship::error::AwsError| error.code == "AccessDenied";
         let session = || self.assume(deployment, access);
         let credentials = persist(&mut patience, denied, session).await?;
@@ -162,7 +171,7 @@ impl Steps for Live {
         old: Option<&Deployment>,
         progress: &Progress,
     ) -> Result<(), SetupError> {
-        let mut patience = Patience::new(PROPAGATION, PAUSE);
+        let mut patience = self.patience(PROPAGATION);
         let patience = &mut patience;
         let there = || progress.touched(step);
         let owner = new.route.sid_prefix();
@@ -188,7 +197,7 @@ impl Steps for Live {
     }
 
     async fn take_down(&self, step: Step, deployment: &Deployment) -> Result<(), SetupError> {
-        let mut patience = Patience::new(BRIEF * 4, PAUSE);
+        let mut patience = self.patience(BRIEF * 4);
         let patience = &mut patience;
         let owner = deployment.route.sid_prefix();
         match step {

@@ -118,7 +118,10 @@ fn everything_wrong_is_told_at_once_and_by_name() {
 #[test]
 fn parameters_are_held_against_each_other() {
     assert_eq!(wrong(|p| p["ManifestBucket"] = json!("vendor-photos")), ["ManifestBucketName"]);
-    assert_eq!(wrong(|p| p["SourceAccessRoleArn"] = json!("arn:aws:iam::333333333333:role/x")), ["SourceAccessRoleArn"]);
+    assert_eq!(
+        wrong(|p| p["SourceAccessRoleArn"] = json!("arn:aws:iam::333333333333:role/x")),
+        ["SourceAccessRoleArn"]
+    );
     assert_eq!(
         wrong(|p| p["PermissionsBoundaryArn"] = json!("arn:aws:iam::111111111111:policy/b")),
         ["PermissionsBoundaryArn"]
