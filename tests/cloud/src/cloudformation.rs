@@ -91,7 +91,7 @@ impl CustomResource {
             function: function.to_owned(),
             logical_id: "Route".to_owned(),
             resource_type: resource_type.to_owned(),
-            timeout: Duration::from_secs(60),
+            timeout: Duration::from_mins(1),
             current: None,
         }
     }
@@ -112,7 +112,7 @@ impl CustomResource {
                 };
                 self.current = Some((id, properties));
                 match self.delete(cloud).await {
-                    Ok(_) => Err(StackError::RolledBack(reason)),
+                    Ok(()) => Err(StackError::RolledBack(reason)),
                     Err(error) => Err(StackError::Stuck(format!("{reason}; then {error}"))),
                 }
             }
