@@ -1,18 +1,13 @@
-//! One route on the local cloud, from nothing to copied: both accounts' buckets, the stack, the tutorial's role and
-//! policies, an inventory.
+//! One route on the local cloud, from nothing to copied: both accounts' buckets, both stacks, an inventory.
 
-use aws_sdk_s3::types::{
-    InventoryConfiguration, InventoryDestination, InventoryFormat, InventoryFrequency, InventoryIncludedObjectVersions,
-    InventoryOptionalField, InventoryS3BucketDestination, InventorySchedule,
-};
 use cloud::Cloud;
 use cloud::front::{self, Server};
 use cloud::identity::AccountId;
 use serde_json::Value;
 
+use crate::Error;
 use crate::clients::Clients;
 use crate::stack::{self, Stack};
-use crate::{Error, tutorial};
 
 /// The source bucket.
 pub const SOURCE_BUCKET: &str = "vendor-data";
@@ -52,12 +47,23 @@ pub async fn start() -> Result<(Cloud, Server, Clients, Clients), Error> {
 }
 
 impl Route {
-    /// Both accounts' buckets, the stack with `parameters` beside the route's own, the tutorial's role and policies, and
-    /// the inventory configuration.
+    /// Both accounts' buckets, both stacks with `parameters` beside the route's own: setup makes the role, the policies
+    /// and the inventory configuration.
     pub async fn set_up(parameters: &[(&str, &str)]) -> Result<Self, Error> {
         let (cloud, server, source, destination) = start().await?;
         source.s3.create_bucket().bucket(SOURCE_BUCKET).send().await?;
         destination.s3.create_bucket().bucket(DESTINATION_BUCKET).send().await?;
+        Self::on(cloud, server, source, destination, parameters).await
+    }
+
+    /// Deploys both stacks on a cloud where the source and the destination bucket are there.
+    pub async fn on(
+        cloud: Cloud,
+        server: Server,
+        source: Clients,
+        destination: Clients,
+        parameters: &[(&str, &str)],
+    ) -> Result<Self, Error> {
         let account = AccountId::source();
         let mut all = vec![
             ("Route", "demo"),
@@ -67,41 +73,24 @@ impl Route {
             ("ManifestBucketName", MANIFEST_BUCKET),
         ];
         all.extend_from_slice(parameters);
-        let stack = stack::deploy(&cloud, &destination, &all).await?;
-        let route = Self { cloud, server, source, destination, stack };
-        route.apply_tutorial().await?;
-        Ok(route)
+        let access = stack::deploy_source(&source, "demo", SOURCE_BUCKET).await?;
+        let stack = stack::deploy(&cloud, &destination, &access, &all).await?;
+        Ok(Self { cloud, server, source, destination, stack })
     }
 
-    /// Steps 3 to 7 of the tutorial.
-    async fn apply_tutorial(&self) -> Result<(), Error> {
-        let account = AccountId::source();
-        self.destination
-            .s3
-            .put_bucket_policy()
-            .bucket(MANIFEST_BUCKET)
-            .policy(tutorial::manifest_policy(account.as_str(), SOURCE_BUCKET, MANIFEST_BUCKET).to_string())
-            .send()
-            .await?;
-        self.source
-            .s3
-            .put_bucket_inventory_configuration()
-            .bucket(SOURCE_BUCKET)
-            .id(INVENTORY_ID)
-            .inventory_configuration(inventory_configuration(MANIFEST_BUCKET)?)
-            .send()
-            .await?;
-        self.destination
-            .iam
-            .create_role()
-            .role_name(self.copy_role())
-            .assume_role_policy_document(tutorial::trust().to_string())
-            .send()
-            .await?;
-        let buckets = [DESTINATION_BUCKET, SOURCE_BUCKET, MANIFEST_BUCKET];
-        self.put_role_policy(&tutorial::role_policy(&tutorial::ROLE_ACTIONS, &buckets)).await?;
-        let arn = &self.stack.copy_role_arn;
-        self.put_source_policy(&tutorial::source_policy(arn, &tutorial::SOURCE_ACTIONS, SOURCE_BUCKET)).await
+    /// Deletes the stack's custom resource, as deleting the stack does.
+    pub async fn take_down(&mut self) -> Result<(), Error> {
+        Ok(self.stack.route.delete(&self.cloud).await?)
+    }
+
+    /// A bucket's policy as text; none if it has none.
+    pub async fn policy(account: &Clients, bucket: &str) -> Result<Option<String>, Error> {
+        use aws_sdk_s3::error::ProvideErrorMetadata;
+        match account.s3.get_bucket_policy().bucket(bucket).send().await {
+            Ok(got) => Ok(got.policy),
+            Err(error) if error.code() == Some("NoSuchBucketPolicy") => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Replaces the copy role's policy.
@@ -127,26 +116,4 @@ impl Route {
         let mut manifests = cloud::inventory::deliver(&self.cloud, SOURCE_BUCKET).await?;
         manifests.pop().ok_or_else(|| "no inventory configuration is enabled".into())
     }
-}
-
-/// The inventory that the tutorial and later runs need: CSV, daily, current versions.
-fn inventory_configuration(manifest_bucket: &str) -> Result<InventoryConfiguration, Error> {
-    let bucket = InventoryS3BucketDestination::builder()
-        .account_id(AccountId::destination().as_str())
-        .bucket(format!("arn:aws:s3:::{manifest_bucket}"))
-        .format(InventoryFormat::Csv)
-        .prefix("inventory")
-        .build()?;
-    let configuration = InventoryConfiguration::builder()
-        .id(INVENTORY_ID)
-        .is_enabled(true)
-        .included_object_versions(InventoryIncludedObjectVersions::Current)
-        .schedule(InventorySchedule::builder().frequency(InventoryFrequency::Daily).build()?)
-        .destination(InventoryDestination::builder().s3_bucket_destination(bucket).build())
-        .optional_fields(InventoryOptionalField::Size)
-        .optional_fields(InventoryOptionalField::LastModifiedDate)
-        .optional_fields(InventoryOptionalField::ETag)
-        .optional_fields(InventoryOptionalField::StorageClass)
-        .build()?;
-    Ok(configuration)
 }

@@ -1,56 +1,99 @@
-//! Puts up, in the local cloud's destination account, what `template.yaml` declares: the manifest bucket, `create-job`
-//! with its role, environment and triggers. Every value comes from the template.
+//! Deploys `source-account.yaml` and `template.yaml` on the local cloud, as `sam deploy` would: the manifest bucket, the
+//! functions with their roles, environments and triggers, and the custom resource. Every value comes from the templates.
+
+use std::collections::BTreeMap;
 
 use aws_sdk_s3::types::{
     BucketVersioningStatus, Event, FilterRule, FilterRuleName, LambdaFunctionConfiguration, NotificationConfiguration,
     NotificationConfigurationFilter, S3KeyFilter, VersioningConfiguration,
 };
 use cloud::Cloud;
+use cloud::cloudformation::CustomResource;
 use cloud::identity::AccountId;
 use cloud::lambda::FunctionSettings;
 use serde_json::Value;
 
 use crate::Error;
 use crate::clients::Clients;
-use crate::template::Template;
+use crate::template::{STACK_ID, Template};
 
-/// The template as a user deploys it.
-const TEMPLATE: &str = include_str!("../../template.yaml");
+/// The destination account's template, as a user deploys it.
+const DESTINATION: &str = include_str!("../../template.yaml");
+/// The source account's.
+const SOURCE: &str = include_str!("../../source-account.yaml");
+/// What setup has to present to the source account's role.
+const EXTERNAL_ID: &str = "an-external-id-of-the-demo";
 
 /// What was put up.
 #[derive(Debug)]
 pub struct Stack {
     /// The bucket for inventory reports, plans, reports and the ledger.
     pub manifest_bucket: String,
-    /// The copy role that jobs run as; whoever sets up the route makes it.
+    /// The copy role that jobs run as; setup makes it.
     pub copy_role_arn: String,
     /// `create-job`'s environment.
-    pub environment: std::collections::BTreeMap<String, String>,
+    pub environment: BTreeMap<String, String>,
+    /// `Custom::CopyRoute`, with which CloudFormation calls setup.
+    pub route: CustomResource,
 }
 
-/// Deploys the template with `parameters`.
-pub async fn deploy(cloud: &Cloud, account: &Clients, parameters: &[(&str, &str)]) -> Result<Stack, Error> {
-    let template = Template::read(TEMPLATE, AccountId::destination().as_str(), cloud::REGION, parameters)?;
+/// Deploys source-account.yaml in the source account, so that setup may do its part there; its role's ARN.
+pub async fn deploy_source(account: &Clients, route: &str, bucket: &str) -> Result<String, Error> {
+    let destination = AccountId::destination();
+    let parameters = [
+        ("Route", route),
+        ("SourceBucket", bucket),
+        ("DestinationAccountId", destination.as_str()),
+        ("ExternalId", EXTERNAL_ID),
+    ];
+    let template = Template::read(SOURCE, AccountId::source().as_str(), cloud::REGION, &parameters)?;
+    make_role(account, &template.properties("SourceAccess")?).await
+}
+
+/// Deploys template.yaml in the destination account with `parameters`. CloudFormation creates what the template declares,
+/// then the custom resource.
+pub async fn deploy(
+    cloud: &Cloud,
+    account: &Clients,
+    access_role: &str,
+    parameters: &[(&str, &str)],
+) -> Result<Stack, Error> {
+    let mut all = vec![("SourceAccessRoleArn", access_role), ("SourceAccessExternalId", EXTERNAL_ID)];
+    all.extend_from_slice(parameters);
+    let template = Template::read(DESTINATION, AccountId::destination().as_str(), cloud::REGION, &all)?;
     let manifest_bucket = make_bucket(account, &template.properties("ManifestBucket")?).await?;
-    let function = template.properties("CreateJob")?;
-    let role = make_role(account, &template.properties("CreateJobRole")?).await?;
+    attach(cloud, account, &template, "setup", "Setup").await?;
+    let environment = attach(cloud, account, &template, "create-job", "CreateJob").await?;
+    let events = &template.properties("CreateJob")?["Events"];
+    let triggers = triggers(events, &cloud::lambda::function_arn("create-job"))?;
+    let notifications = NotificationConfiguration::builder().set_lambda_function_configurations(Some(triggers)).build();
+    let put = account.s3.put_bucket_notification_configuration().bucket(&manifest_bucket);
+    put.notification_configuration(notifications).send().await?;
+    let copy_role_arn = environment.get("COPY_ROLE_ARN").ok_or("create-job is not told its copy role")?.clone();
+    let mut route = CustomResource::new("transship-demo", "setup", "Custom::CopyRoute");
+    STACK_ID.clone_into(&mut route.stack_id);
+    let mut properties = template.properties("CopyRoute")?;
+    properties["ManifestBucket"] = manifest_bucket.clone().into();
+    route.create(cloud, properties).await?;
+    Ok(Stack { manifest_bucket, copy_role_arn, environment, route })
+}
+
+/// Makes a function's role and gives the function its settings; its environment.
+async fn attach(
+    cloud: &Cloud,
+    account: &Clients,
+    template: &Template,
+    name: &str,
+    resource: &str,
+) -> Result<BTreeMap<String, String>, Error> {
+    let function = template.properties(resource)?;
+    let role = make_role(account, &template.properties(&format!("{resource}Role"))?).await?;
     let settings: FunctionSettings = serde_json::from_value(
         serde_json::json!({ "role": role, "environment": function["Environment"]["Variables"] }),
     )?;
     let environment = settings.environment.clone();
-    let arn = cloud.functions().configure(cloud, "create-job", settings)?;
-    let triggers = triggers(&function["Events"], &arn)?;
-    account
-        .s3
-        .put_bucket_notification_configuration()
-        .bucket(&manifest_bucket)
-        .notification_configuration(
-            NotificationConfiguration::builder().set_lambda_function_configurations(Some(triggers)).build(),
-        )
-        .send()
-        .await?;
-    let copy_role_arn = environment.get("COPY_ROLE_ARN").ok_or("create-job is not told its copy role")?.clone();
-    Ok(Stack { manifest_bucket, copy_role_arn, environment })
+    cloud.functions().configure(cloud, name, settings)?;
+    Ok(environment)
 }
 
 async fn make_bucket(account: &Clients, bucket: &Value) -> Result<String, Error> {
@@ -68,6 +111,7 @@ async fn make_role(account: &Clients, role: &Value) -> Result<String, Error> {
         .iam
         .create_role()
         .role_name(&name)
+        .set_path(role["Path"].as_str().map(str::to_owned))
         .assume_role_policy_document(role["AssumeRolePolicyDocument"].to_string())
         .send()
         .await?;

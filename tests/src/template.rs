@@ -8,6 +8,10 @@ use serde_yaml_ng::Value as Yaml;
 
 use crate::Error;
 
+/// The stack that everything here belongs to.
+pub const STACK_ID: &str =
+    "arn:aws:cloudformation:us-east-1:222222222222:stack/transship-demo/5f1f7b60-0000-4000-8000-000000000000";
+
 /// A template with its parameters' values.
 #[derive(Debug)]
 pub struct Template {

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 /// Every function of Transship that runs on the local cloud: package, binary and function carry one name.
-pub const FUNCTIONS: &[&str] = &["create-job"];
+pub const FUNCTIONS: &[&str] = &["create-job", "setup"];
 
 /// Why there are no binaries to attach.
 #[derive(Debug, thiserror::Error)]
