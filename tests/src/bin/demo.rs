@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use e2e::Error;
 use e2e::files::{self, File};
-use e2e::route::{DESTINATION_BUCKET, MANIFEST_BUCKET, Route, SOURCE_BUCKET};
+use e2e::route::{self, DESTINATION_BUCKET, MANIFEST_BUCKET, Route, SOURCE_BUCKET};
 use e2e::runs::Run;
 use e2e::verify::{self, Arrival};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -28,6 +28,9 @@ struct Options {
     json: bool,
 }
 
+/// What the source bucket's owner had put there before, and finds there afterwards.
+const SOMEBODY_ELSES_POLICY: &str = r#"{"Version":"2008-10-17","Id":"theirs","Statement":{"Sid":"Auditors","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111111111111:root"},"Action":"s3:GetBucketLocation","Resource":"arn:aws:s3:::vendor-data"}}"#;
+
 /// What `--json` prints. Fields may be added, never renamed.
 #[derive(Debug, Serialize)]
 struct Summary {
@@ -45,6 +48,8 @@ struct Summary {
     different: usize,
     /// From the first put to the last comparison.
     seconds: f64,
+    /// Whether both bucket policies are as they were, once setup has taken its part away.
+    policies_restored: bool,
     /// One for each delivered report.
     runs: Vec<Run>,
 }
@@ -55,7 +60,7 @@ async fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     match run(&options).await {
-        Ok(summary) if summary.copied == summary.objects => ExitCode::SUCCESS,
+        Ok(summary) if summary.copied == summary.objects && summary.policies_restored => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("demo: {}", e2e::describe(&error));
@@ -71,17 +76,24 @@ async fn run(options: &Options) -> Result<Summary, Error> {
         None => files::repository_and_painful_keys()?,
     };
     show.step("building the functions and starting the local cloud");
-    let route = Route::set_up(&[]).await?;
-    show.step(&format!(
-        "two accounts at {}: {SOURCE_BUCKET} (111111111111) → {DESTINATION_BUCKET} (222222222222)",
-        route.server.endpoint()
-    ));
+    let (cloud, server, source, destination) = route::start().await?;
     let started = Instant::now();
 
+    show.step(&format!(
+        "two accounts at {}: {SOURCE_BUCKET} (111111111111), {DESTINATION_BUCKET} (222222222222)",
+        server.endpoint()
+    ));
+    source.s3.create_bucket().bucket(SOURCE_BUCKET).send().await?;
+    source.s3.put_bucket_policy().bucket(SOURCE_BUCKET).policy(SOMEBODY_ELSES_POLICY).send().await?;
+    destination.s3.create_bucket().bucket(DESTINATION_BUCKET).send().await?;
     show.step(&format!("putting {} files into {SOURCE_BUCKET}, with metadata and tags", files.len()));
     let bar = show.bar(files.len() as u64);
-    let bytes = verify::put_all(&route.source, SOURCE_BUCKET, &files, |_| bar.inc(1)).await?;
+    let bytes = verify::put_all(&source, SOURCE_BUCKET, &files, |_| bar.inc(1)).await?;
     bar.finish_and_clear();
+
+    show.step("deploying source-account.yaml and template.yaml; CloudFormation calls setup");
+    let mut route = Route::on(cloud, server, source, destination, &[]).await?;
+    show.set_up(&route).await?;
 
     let report = route.deliver().await?;
     show.step(&format!("S3 Inventory delivered s3://{MANIFEST_BUCKET}/{report}"));
@@ -90,6 +102,11 @@ async fn run(options: &Options) -> Result<Summary, Error> {
 
     show.step("comparing every object, byte by byte, with metadata and tags");
     let arrivals = compare(&route, &files, &show).await?;
+
+    show.step("deleting the stack's route; CloudFormation calls setup");
+    route.take_down().await?;
+    let policies_restored = policies_restored(&route, &show).await?;
+
     let count = |wanted: fn(&Arrival) -> bool| arrivals.iter().filter(|(_, arrival)| wanted(arrival)).count();
     let summary = Summary {
         objects: files.len(),
@@ -99,10 +116,22 @@ async fn run(options: &Options) -> Result<Summary, Error> {
         missing: count(|arrival| *arrival == Arrival::Missing),
         different: count(|arrival| matches!(arrival, Arrival::Different(_))),
         seconds: (started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
+        policies_restored,
         runs: vec![run],
     };
     show.summary(&summary, &arrivals)?;
     Ok(summary)
+}
+
+/// Whether the source bucket's policy is what it was, and the manifest bucket has none, as before.
+async fn policies_restored(route: &Route, show: &Show) -> Result<bool, Error> {
+    let source = Route::policy(&route.source, SOURCE_BUCKET).await?;
+    let manifest = Route::policy(&route.destination, MANIFEST_BUCKET).await?;
+    show.step(&format!("policy of {SOURCE_BUCKET}: {}", source.as_deref().unwrap_or("none")));
+    show.step(&format!("policy of {MANIFEST_BUCKET}: {}", manifest.as_deref().unwrap_or("none")));
+    // In meaning: S3 itself may hand a policy out in another form than it was put.
+    let same = transship::policy::equivalent(source.as_deref(), Some(SOMEBODY_ELSES_POLICY))?;
+    Ok(same && manifest.is_none())
 }
 
 /// Follows the report's job until nothing is in flight.
@@ -156,6 +185,19 @@ impl Show {
         if self.json { eprintln!("{line}") } else { println!("{line}") }
     }
 
+    /// What setup wrote.
+    async fn set_up(&self, route: &Route) -> Result<(), Error> {
+        self.step(&format!("setup made the role {}", route.stack.copy_role_arn));
+        for (account, bucket) in [(&route.destination, MANIFEST_BUCKET), (&route.source, SOURCE_BUCKET)] {
+            let policy = Route::policy(account, bucket).await?.unwrap_or_default();
+            let policy: serde_json::Value = serde_json::from_str(&policy)?;
+            let statements = policy["Statement"].as_array().map_or(1, Vec::len);
+            self.step(&format!("setup put its statements into the policy of {bucket}: {statements} there now"));
+        }
+        self.step(&format!("setup put the inventory configuration on {SOURCE_BUCKET}"));
+        Ok(())
+    }
+
     /// A progress bar on stderr; hidden where stderr is no terminal.
     fn bar(&self, length: u64) -> ProgressBar {
         let bar = ProgressBar::new(length);
@@ -195,6 +237,7 @@ impl Show {
         println!("  tasks failed  {:>10}", summary.failed);
         println!("  missing       {:>10}", summary.missing);
         println!("  different     {:>10}", summary.different);
+        println!("  policies restored  {:>5}", if summary.policies_restored { "yes" } else { "no" });
         println!("  time          {:>9.1}s", summary.seconds);
         Ok(())
     }
