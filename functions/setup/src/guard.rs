@@ -8,7 +8,7 @@ use lambda_runtime::Context;
 /// What is left of the function's time for the answer.
 const RESERVE: Duration = Duration::from_secs(10);
 /// The longest that a Lambda function runs, for invocations that come without a deadline.
-const LONGEST: Duration = Duration::from_secs(900);
+const LONGEST: Duration = Duration::from_mins(15);
 
 /// How work ended.
 #[derive(Debug, PartialEq, Eq)]

@@ -84,7 +84,7 @@ impl Handler {
                 let steps = Live::new(&self.sdk, Some(caller.stack_id.clone()), times.stop);
                 let progress = Arc::new(Progress::default());
                 let work = perform(steps, request, caller.clone(), Arc::clone(&progress));
-                let outcome = settled(&caller, &progress, times, work).await;
+                let outcome = settled(&caller, &progress, times, Box::pin(work)).await;
                 self.answer(&caller, outcome, times).await
             }
             Event::Preview => self.command(Command::Preview, &event.context, times).await,
@@ -105,7 +105,7 @@ impl Handler {
             };
             document.map_err(|error| SetupError::NotPossible(error.to_string()))
         };
-        match watch(times.stop, work).await {
+        match watch(times.stop, Box::pin(work)).await {
             Ended::Done(Ok(document)) => Ok(document),
             Ended::Done(Err(error)) => Err(Failure::Command(error.to_string())),
             Ended::Panicked => Err(Failure::Command("broke off: a defect of Transship; see the log".to_owned())),

@@ -18,10 +18,9 @@ mod progress;
 
 use std::sync::Arc;
 
+use handler::Handler;
 use lambda_runtime::{Error, service_fn};
 use transship::{aws, logging};
-
-use crate::handler::Handler;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

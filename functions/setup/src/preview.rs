@@ -71,7 +71,7 @@ impl Known {
         Self { state, why: None, calls, difference }
     }
 
-    fn refused(why: impl ToString) -> Self {
+    fn refused(why: &SetupError) -> Self {
         Self { state: State::Refused, why: Some(why.to_string()), calls: Vec::new(), difference: Vec::new() }
     }
 }
@@ -153,7 +153,7 @@ async fn role(live: &Live, deployment: &Deployment, wanted: &Wanted) -> Result<K
         return Ok(Known::new(State::Create, vec!["CreateRole", "PutRolePolicy"], Vec::new()));
     };
     if let Err(error) = role.refuse_foreign(&found) {
-        return Ok(Known::refused(error));
+        return Ok(Known::refused(&error));
     }
     let differs = iam::differences(&found, wanted, deployment);
     let differs = differs.map_err(|error| SetupError::Policy { bucket: deployment.role_name.clone(), error })?;
@@ -181,7 +181,7 @@ async fn policy(
     match merged {
         Err(error) => {
             let error = SetupError::Policy { bucket: bucket.name.to_string(), error };
-            (Ok(Known::refused(error)), json(&ours))
+            (Ok(Known::refused(&error)), json(&ours))
         }
         Ok((merged, _)) if !merged.changed => {
             (Ok(Known::new(State::Unchanged, Vec::new(), Vec::new())), parsed(&merged.text))
@@ -216,7 +216,7 @@ async fn source_inventory(live: &Live, deployment: &Deployment) -> Result<Known,
         return Ok(Known::new(State::Create, vec!["PutBucketInventoryConfiguration"], Vec::new()));
     };
     if let Err(error) = edge.refuse_foreign(&found, None) {
-        return Ok(Known::refused(error));
+        return Ok(Known::refused(&error));
     }
     let lines = inventory::lines(&found, &wanted);
     Ok(if lines.is_empty() {

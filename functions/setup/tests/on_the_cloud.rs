@@ -1,5 +1,7 @@
 //! The real binary on the local two-account cloud, with the least permissions, through CloudFormation's requests.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "clippy.toml excuses tests, but not the functions they share")]
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;

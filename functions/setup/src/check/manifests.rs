@@ -84,7 +84,7 @@ fn reports(denials: &[Denial]) -> Finding {
     }
     let mut finding = of_denials(REPORTS, "the copy role to write reports", denials);
     if finding.state == State::Ok {
-        finding.found = "no statement denies completion reports".to_owned();
+        "no statement denies completion reports".clone_into(&mut finding.found);
     }
     finding
 }

@@ -19,7 +19,7 @@ pub(super) async fn look(
     let call = client.get_bucket_location().bucket(bucket.as_str()).expected_bucket_owner(owner.as_str());
     let error = match call.send().await {
         Ok(got) => {
-            let found = match got.location_constraint().map(|constraint| constraint.as_str()) {
+            let found = match got.location_constraint().map(aws_sdk_s3::types::BucketLocationConstraint::as_str) {
                 None | Some("") => "us-east-1",
                 Some("EU") => "eu-west-1",
                 Some(found) => found,

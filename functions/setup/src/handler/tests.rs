@@ -35,11 +35,11 @@ impl Pretended {
         pretended
     }
 
-    fn call(&self, name: String, change: impl FnOnce(&mut BTreeSet<String>)) -> Result<(), SetupError> {
+    fn call(&self, name: &str, change: impl FnOnce(&mut BTreeSet<String>)) -> Result<(), SetupError> {
         let mut world = self.0.lock().unwrap();
         assert!(!world.panics, "as asked for");
-        world.calls.push(name.clone());
-        let fails = world.fails.contains(&name);
+        world.calls.push(name.to_owned());
+        let fails = world.fails.contains(name);
         if !fails || world.late {
             change(&mut world.up);
         }
@@ -57,7 +57,7 @@ impl Pretended {
 
 impl Steps for Pretended {
     async fn reach_source(&self, _: &Deployment, _: Eager) -> Result<(), SetupError> {
-        self.call("reach".to_owned(), |_| {})
+        self.call("reach", |_| {})
     }
 
     async fn put_up(
@@ -72,13 +72,13 @@ impl Steps for Pretended {
         if !fails || late {
             progress.touched(step);
         }
-        self.call(format!("put {step:?}"), |up| {
+        self.call(&format!("put {step:?}"), |up| {
             up.insert(step.what(new));
         })
     }
 
     async fn take_down(&self, step: Step, deployment: &Deployment) -> Result<(), SetupError> {
-        self.call(format!("take {step:?}"), |up| {
+        self.call(&format!("take {step:?}"), |up| {
             up.remove(&step.what(deployment));
         })
     }
