@@ -2,6 +2,7 @@
 //! `template.yaml` describes it, a folder's files as objects, and the check that every object arrived.
 
 pub mod clients;
+pub mod documents;
 pub mod events;
 pub mod files;
 pub mod route;

@@ -67,7 +67,8 @@ impl Template {
                 Json::Object(object)
             }
             Yaml::Sequence(items) => {
-                Json::Array(items.iter().map(|item| self.resolve(item)).collect::<Result<_, _>>()?)
+                let items = items.iter().map(|item| self.resolve(item)).collect::<Result<Vec<_>, _>>()?;
+                Json::Array(items.into_iter().filter(|item| !item.is_null()).collect())
             }
             other => serde_json::to_value(other)?,
         })
@@ -163,12 +164,13 @@ Resources:
       Name: !Sub "x-${Name}-${AWS::AccountId}"
       Where: !If [Here, !Ref "AWS::Region", !Ref Region]
       Gone: !If [Here, !Ref "AWS::NoValue", 1]
+      List: [1, !If [Here, !Ref "AWS::NoValue", 2], 3]
 "#;
 
     #[test]
     fn resolves_what_our_template_uses() {
         let template = Template::read(TEXT, "222222222222", "us-east-1", &[("Name", "a")]).unwrap();
-        let expected = serde_json::json!({ "Name": "x-a-222222222222", "Where": "us-east-1" });
+        let expected = serde_json::json!({ "Name": "x-a-222222222222", "Where": "us-east-1", "List": [1, 3] });
         assert_eq!(template.properties("Thing").unwrap(), expected);
     }
 
