@@ -1,5 +1,7 @@
 //! docs/CONFIGURATION.md, held against the templates and the code.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
 use std::collections::BTreeMap;
 
 use serde_yaml_ng::Value;

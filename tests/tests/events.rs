@@ -1,5 +1,7 @@
 //! Duplicate, reordered and forged events, and every bad manifest: each ends as docs/SEMANTICS.md says, in at most one job.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
+
 use aws_sdk_s3::primitives::ByteStream;
 use e2e::events::{created, together};
 use e2e::route::{INVENTORY_ID, MANIFEST_BUCKET, Route, SOURCE_BUCKET};

@@ -1,5 +1,7 @@
 //! The main job, end to end: a report arrives and its objects are copied.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
 use std::collections::BTreeMap;
 
 use e2e::files::{Content, File, PAINFUL_KEYS};
@@ -43,7 +45,7 @@ async fn settings_reach_the_copies() {
         copied_under(&[("DestinationPrefix", "from/vendor"), ("StorageClass", "STANDARD_IA")], "from/vendor/").await;
     let key = format!("from/vendor/{}", PAINFUL_KEYS[0]);
     let head = route.destination.s3.head_object().bucket(DESTINATION_BUCKET).key(key).send().await.unwrap();
-    assert_eq!(head.storage_class().map(|class| class.as_str()), Some("STANDARD_IA"));
+    assert_eq!(head.storage_class().map(aws_sdk_s3::types::StorageClass::as_str), Some("STANDARD_IA"));
 }
 
 #[tokio::test]

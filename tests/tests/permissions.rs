@@ -1,5 +1,7 @@
 //! Each permission of the tutorial's role and source policy, taken away alone: what fails, and where it says so.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
 use e2e::Error;
 use e2e::route::{DESTINATION_BUCKET, MANIFEST_BUCKET, Route, SOURCE_BUCKET};
 use e2e::tutorial::{self, ROLE_ACTIONS, SOURCE_ACTIONS};

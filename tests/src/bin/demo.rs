@@ -87,7 +87,7 @@ async fn run(options: &Options) -> Result<Summary, Error> {
     source.s3.put_bucket_policy().bucket(SOURCE_BUCKET).policy(SOMEBODY_ELSES_POLICY).send().await?;
     destination.s3.create_bucket().bucket(DESTINATION_BUCKET).send().await?;
     show.step(&format!("putting {} files into {SOURCE_BUCKET}, with metadata and tags", files.len()));
-    let bar = show.bar(files.len() as u64);
+    let bar = Show::bar(files.len() as u64);
     let bytes = verify::put_all(&source, SOURCE_BUCKET, &files, |_| bar.inc(1)).await?;
     bar.finish_and_clear();
 
@@ -138,7 +138,7 @@ async fn policies_restored(route: &Route, show: &Show) -> Result<bool, Error> {
 async fn watch(route: &Route, report: &str, show: &Show) -> Result<Run, Error> {
     let settled = route.cloud.activity().settled();
     tokio::pin!(settled);
-    let bar = show.bar(0);
+    let bar = Show::bar(0);
     let mut shown = None;
     loop {
         let ended = tokio::time::timeout(Duration::from_millis(300), &mut settled).await.is_ok();
@@ -156,7 +156,7 @@ async fn watch(route: &Route, report: &str, show: &Show) -> Result<Run, Error> {
             bar.finish_and_clear();
             match &run.job_id {
                 Some(_) => {
-                    show.step(&format!("{} tasks: {} succeeded, {} failed", run.planned, run.copied, run.failed))
+                    show.step(&format!("{} tasks: {} succeeded, {} failed", run.planned, run.copied, run.failed));
                 }
                 None => show.step("no job was made"),
             }
@@ -167,7 +167,7 @@ async fn watch(route: &Route, report: &str, show: &Show) -> Result<Run, Error> {
 }
 
 async fn compare(route: &Route, files: &[File], show: &Show) -> Result<Vec<(String, Arrival)>, Error> {
-    let bar = show.bar(files.len() as u64);
+    let bar = Show::bar(files.len() as u64);
     let arrivals = verify::check_all(&route.destination, DESTINATION_BUCKET, "", files, || bar.inc(1)).await?;
     bar.finish_and_clear();
     Ok(arrivals)
@@ -199,7 +199,7 @@ impl Show {
     }
 
     /// A progress bar on stderr; hidden where stderr is no terminal.
-    fn bar(&self, length: u64) -> ProgressBar {
+    fn bar(length: u64) -> ProgressBar {
         let bar = ProgressBar::new(length);
         if let Ok(style) = ProgressStyle::with_template("           {wide_bar} {pos}/{len} {per_sec}") {
             bar.set_style(style);
