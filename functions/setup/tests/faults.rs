@@ -1,3 +1,308 @@
-//! Faults on the way: each call that `setup` makes fails in turn, and
-//! `CloudFormation` still gets an answer, a rollback leaves nothing of ours,
-//! and a second try reaches the same end state.
+//! Faults on the way: each call that `setup` makes fails in turn, and `CloudFormation` still gets an answer, a rollback
+//! leaves nothing of ours and everything of others, and a second try reaches the same end state.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "clippy.toml excuses tests, but not the functions they share")]
+
+mod support;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use cloud::cloudformation::StackError;
+use cloud::front::{Fault, Seen, When};
+use cloud::lambda::Limits;
+use serde_json::{Value, json};
+use support::{COPY_ROLE, World, properties, theirs, with};
+
+/// How many worlds the cases of one lifecycle are shared among.
+const WORLDS: usize = 12;
+/// The function's time where a call hangs: work is stopped at half of it.
+const SHORT: Duration = Duration::from_secs(10);
+
+/// What goes wrong with one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wrong {
+    Broken,
+    Throttled,
+    Denied,
+    CutBefore,
+    CutAfter,
+    HungBefore,
+    HungAfter,
+}
+
+impl Wrong {
+    const BRIEF: [Self; 5] = [Self::Broken, Self::Throttled, Self::Denied, Self::CutBefore, Self::CutAfter];
+    const HUNG: [Self; 2] = [Self::HungBefore, Self::HungAfter];
+
+    /// A call that changes nothing has no effect that could be missed.
+    fn differs_for(self, operation: &str) -> bool {
+        let reads = ["Get", "List", "AssumeRole"].iter().any(|verb| operation.starts_with(verb));
+        !(reads && matches!(self, Self::CutAfter | Self::HungAfter))
+    }
+
+    fn fault(self, seen: &Seen) -> Fault {
+        let answer = |status, code| Fault::Answer { status, code, message: "by the test", when: When::Before };
+        match self {
+            Self::Broken => answer(500, "InternalError"),
+            Self::Throttled if seen.service == "s3" => answer(503, "SlowDown"),
+            Self::Throttled => answer(400, "Throttling"),
+            Self::Denied => answer(403, "AccessDenied"),
+            Self::CutBefore => Fault::Cut(When::Before),
+            Self::CutAfter => Fault::Cut(When::After),
+            Self::HungBefore => Fault::Hang(When::Before, SHORT * 2),
+            Self::HungAfter => Fault::Hang(When::After, SHORT * 2),
+        }
+    }
+
+    fn hangs(self) -> bool {
+        Self::HUNG.contains(&self)
+    }
+}
+
+/// One fault at the n-th call of an operation.
+#[derive(Debug, Clone)]
+struct Case {
+    number: usize,
+    operation: String,
+    wrong: Wrong,
+}
+
+/// Everything that a route puts up, and everything of others beside it.
+#[derive(Debug, Clone, PartialEq)]
+struct State {
+    role: Value,
+    policies: Vec<(&'static str, Option<Value>)>,
+    inventories: Vec<(&'static str, Option<String>)>,
+}
+
+async fn state(world: &World) -> State {
+    let mut policies = vec![("photos-manifests", world.manifest_policy().await.map(listed))];
+    let mut inventories = Vec::new();
+    for bucket in ["vendor-photos", "vendor-archive"] {
+        policies.push((bucket, world.source_policy(bucket).await.map(listed)));
+        let get = world.source.s3.get_bucket_inventory_configuration().bucket(bucket).id("transship").send().await;
+        inventories.push((bucket, get.ok().map(|got| format!("{:?}", got.inventory_configuration))));
+    }
+    State { role: role(world).await, policies, inventories }
+}
+
+/// One statement and a list of one mean the same.
+fn listed(mut policy: Value) -> Value {
+    if policy["Statement"].is_object() {
+        policy["Statement"] = json!([policy["Statement"]]);
+    }
+    policy
+}
+
+/// The copy role without what differs between two of the same: its id, its dates, the stack's id.
+async fn role(world: &World) -> Value {
+    let iam = &world.destination.iam;
+    let Ok(got) = iam.get_role().role_name(COPY_ROLE).send().await else { return Value::Null };
+    let role = got.role.unwrap();
+    let mut tags: Vec<String> = role.tags().iter().map(|tag| format!("{}={}", tag.key(), tag.value())).collect();
+    tags.sort_unstable();
+    let names = iam.list_role_policies().role_name(COPY_ROLE).send().await.unwrap().policy_names;
+    let mut inline = Vec::new();
+    for name in names {
+        let got = iam.get_role_policy().role_name(COPY_ROLE).policy_name(&name).send().await.unwrap();
+        inline.push((name, got.policy_document));
+    }
+    json!({
+        "path": role.path(),
+        "trust": role.assume_role_policy_document(),
+        "tags": tags.join(" ").replace(&world.stack.stack_id, "STACK"),
+        "inline": inline,
+    })
+}
+
+/// With a policy of somebody else on every bucket.
+async fn world() -> World {
+    let world = World::new().await;
+    for (account, bucket) in
+        [(&world.source, "vendor-photos"), (&world.source, "vendor-archive"), (&world.destination, "photos-manifests")]
+    {
+        let policy = theirs(bucket).to_string();
+        account.s3.put_bucket_policy().bucket(bucket).policy(policy).send().await.unwrap();
+    }
+    world
+}
+
+fn limit(world: &World, timeout: Duration) {
+    world.cloud.functions().set_limits("setup", Limits { timeout, ..Limits::default() });
+}
+
+fn moved() -> Value {
+    with(&[
+        ("SourceBucket", "vendor-archive"),
+        ("SourceAccessRoleArn", "arn:aws:iam::111111111111:role/access-vendor-archive"),
+        ("RoleTags", "owner=media"),
+    ])
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lifecycle {
+    Create,
+    Update,
+    Delete,
+}
+
+/// What is there at each stage, when nothing goes wrong.
+#[derive(Debug, Clone)]
+struct Expected {
+    nothing: State,
+    created: State,
+    updated: State,
+}
+
+impl Lifecycle {
+    async fn prepare(self, world: &mut World) {
+        if self != Self::Create {
+            world.stack.create(&world.cloud, properties()).await.unwrap();
+        }
+    }
+
+    async fn run(self, world: &mut World) -> Result<(), StackError> {
+        match self {
+            Self::Create => world.stack.create(&world.cloud, properties()).await.map(|_| ()),
+            Self::Update => world.stack.update(&world.cloud, moved()).await.map(|_| ()),
+            Self::Delete => world.stack.delete(&world.cloud).await,
+        }
+    }
+
+    fn before(self, expected: &Expected) -> &State {
+        match self {
+            Self::Create => &expected.nothing,
+            Self::Update | Self::Delete => &expected.created,
+        }
+    }
+
+    fn after(self, expected: &Expected) -> &State {
+        match self {
+            Self::Create => &expected.created,
+            Self::Update => &expected.updated,
+            Self::Delete => &expected.nothing,
+        }
+    }
+
+    /// The calls it makes when nothing goes wrong.
+    async fn calls(self) -> Vec<String> {
+        let mut world = world().await;
+        self.prepare(&mut world).await;
+        let calls = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&calls);
+        world.cloud.faults().script(move |request| {
+            seen.lock().unwrap().push(request.operation.clone());
+            Fault::None
+        });
+        self.run(&mut world).await.unwrap();
+        world.cloud.faults().clear();
+        let calls = calls.lock().unwrap();
+        calls.clone()
+    }
+
+    /// One case in a world in which nothing is up, which it leaves so.
+    async fn case(self, world: &mut World, case: &Case, expected: &Expected) {
+        self.prepare(world).await;
+        limit(world, if case.wrong.hangs() { SHORT } else { Duration::from_secs(60) });
+        let (number, wrong) = (case.number, case.wrong);
+        world.cloud.faults().script(move |seen| if seen.number == number { wrong.fault(seen) } else { Fault::None });
+        let began = Instant::now();
+        let ended = self.run(world).await;
+        world.cloud.faults().clear();
+        let context = format!("{self:?} {case:?}: {ended:?} after {:?}", began.elapsed());
+        assert_eq!(world.cloud.functions().failures(), [], "{context}");
+        match ended {
+            Ok(()) => {}
+            // What heals by itself is waited for, and so is a role that is not seen everywhere yet.
+            Err(error) if !case.wrong.hangs() && wrong != Wrong::Denied => panic!("{error}: {context}"),
+            Err(StackError::RolledBack(reason)) => {
+                assert!(names(&reason, case), "{context}");
+                assert_eq!(state(world).await, *self.before(expected), "{context}");
+            }
+            Err(StackError::Stuck(reason)) => {
+                assert!(self == Self::Delete && names(&reason, case), "{context}");
+            }
+        }
+        limit(world, Duration::from_secs(60));
+        if context.contains("Err(") {
+            self.run(world).await.unwrap_or_else(|error| panic!("{context}: then {error}"));
+        }
+        assert_eq!(state(world).await, *self.after(expected), "{context}");
+        world.stack.delete(&world.cloud).await.unwrap_or_else(|error| panic!("{context}: then {error}"));
+        assert_eq!(state(world).await, expected.nothing, "{context}");
+    }
+
+    /// Every call of it with each of these faults.
+    async fn with_each(self, faults: &[Wrong]) {
+        let expected = expected().await;
+        let calls = self.calls().await;
+        let cases: VecDeque<Case> = calls
+            .iter()
+            .enumerate()
+            .flat_map(|(at, operation)| {
+                let case = move |wrong: &Wrong| Case { number: at + 1, operation: operation.clone(), wrong: *wrong };
+                faults.iter().filter(|wrong| wrong.differs_for(operation)).map(case)
+            })
+            .collect();
+        println!("{self:?}: {} calls, {} cases: {calls:?}", calls.len(), cases.len());
+        let cases = Arc::new(Mutex::new(cases));
+        let workers: Vec<_> = (0..WORLDS)
+            .map(|_| {
+                let (cases, expected) = (Arc::clone(&cases), expected.clone());
+                tokio::spawn(async move {
+                    let mut world = world().await;
+                    loop {
+                        let next = cases.lock().unwrap().pop_front();
+                        let Some(case) = next else { break };
+                        self.case(&mut world, &case, &expected).await;
+                    }
+                })
+            })
+            .collect();
+        for worker in workers {
+            worker.await.unwrap();
+        }
+    }
+}
+
+async fn expected() -> Expected {
+    let mut world = world().await;
+    let nothing = state(&world).await;
+    world.stack.create(&world.cloud, properties()).await.unwrap();
+    let created = state(&world).await;
+    world.stack.update(&world.cloud, moved()).await.unwrap();
+    let updated = state(&world).await;
+    assert!(nothing.role.is_null() && nothing != created && created != updated);
+    Expected { nothing, created, updated }
+}
+
+/// Whether a reason says what went wrong: the call, or what was being done when time was up.
+fn names(reason: &str, case: &Case) -> bool {
+    if case.wrong.hangs() { reason.contains("timed out while ") } else { reason.contains(&case.operation) }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_create_with_any_call_failing_ends_in_an_answer_and_can_be_tried_again() {
+    Lifecycle::Create.with_each(&Wrong::BRIEF).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_update_with_any_call_failing_ends_in_an_answer_and_can_be_tried_again() {
+    Lifecycle::Update.with_each(&Wrong::BRIEF).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_delete_with_any_call_failing_ends_in_an_answer_and_can_be_tried_again() {
+    Lifecycle::Delete.with_each(&Wrong::BRIEF).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_hangs_is_answered_for_before_the_functions_own_timeout() {
+    tokio::join!(
+        Lifecycle::Create.with_each(&Wrong::HUNG),
+        Lifecycle::Update.with_each(&[Wrong::HungAfter]),
+        Lifecycle::Delete.with_each(&[Wrong::HungAfter]),
+    );
+}

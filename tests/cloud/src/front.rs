@@ -5,8 +5,10 @@
 //! the account id before the host's name.
 
 mod admin;
+mod faults;
 mod record;
 
+pub use faults::{Fault, Faults, Seen, When};
 pub use record::Record;
 
 use std::net::SocketAddr;
@@ -131,17 +133,28 @@ impl Target {
 }
 
 impl Front {
-    async fn handle(&self, request: Request<Incoming>) -> Result<Response<Body>, s3s::HttpError> {
+    async fn handle(&self, request: Request<Incoming>) -> Result<Response<Body>, faults::Closed> {
         let target = Target::of(&request);
         if target == Target::Objects {
-            return self.s3.call(request.map(Body::from)).await;
+            let fault = self.cloud.faults().of(&request, &[]);
+            let handle = async {
+                self.s3
+                    .call(request.map(Body::from))
+                    .await
+                    .map_err(|error| faults::Closed::Broken(format!("{error:?}")))
+            };
+            return fault.around(true, handle).await;
         }
         let answer = match target {
             Target::Refused(status, message) => json(status, &serde_json::json!({ "error": message })),
             target => match whole(request).await {
                 Err(answer) => answer,
                 Ok(request) if target == Target::Admin => admin::handle(&self.cloud, request).await,
-                Ok(request) => self.signed(request).await,
+                Ok(request) => {
+                    let fault = self.cloud.faults().of(&request, request.body());
+                    let handle = async { Ok(self.signed(request).await.map(Body::from)) };
+                    return fault.around(false, handle).await;
+                }
             },
         };
         Ok(answer.map(Body::from))

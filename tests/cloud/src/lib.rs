@@ -43,6 +43,7 @@ struct State {
     functions: lambda::Functions,
     cloudformation: cloudformation::CloudFormation,
     record: front::Record,
+    faults: front::Faults,
     endpoint: std::sync::OnceLock<std::net::SocketAddr>,
 }
 
@@ -59,6 +60,7 @@ impl Default for State {
             functions: lambda::Functions::default(),
             cloudformation: cloudformation::CloudFormation::default(),
             record: front::Record::default(),
+            faults: front::Faults::default(),
             endpoint: std::sync::OnceLock::new(),
         }
     }
@@ -119,6 +121,11 @@ impl Cloud {
     /// The last requests to S3 Control.
     pub fn record(&self) -> &front::Record {
         &self.state.record
+    }
+
+    /// What goes wrong on the way to a service, by a script.
+    pub fn faults(&self) -> &front::Faults {
+        &self.state.faults
     }
 
     /// The S3 operations as an in-process caller (a batch job, the inventory) uses them: same code, same decisions as
