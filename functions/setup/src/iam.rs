@@ -168,21 +168,34 @@ impl CopyRole<'_> {
         progress: &Progress,
     ) -> Result<(), SetupError> {
         let wanted = Wanted::of(self.deployment, self.stack_id)?;
-        let mut find = *patience;
-        let found = persist(&mut find, |_| false, || self.find()).await?;
-        if let Some(found) = &found {
-            self.refuse_foreign(found)?;
-        }
+        let mut found = self.found(*patience).await?;
         progress.touched(Step::Role);
-        match &found {
-            None => persist(patience, concurrent, || self.create(&wanted)).await?,
-            Some(found) => self.change(found, &wanted, old, patience).await?,
+        if found.is_none() {
+            match persist(patience, concurrent, || self.create(&wanted)).await {
+                // Made by an attempt whose answer was lost, or by somebody else meanwhile: looking again tells.
+                Err(SetupError::Aws { error, .. }) if error.code == "EntityAlreadyExists" => {
+                    found = self.found(*patience).await?;
+                }
+                created => created?,
+            }
+        }
+        if let Some(found) = &found {
+            self.change(found, &wanted, old, patience).await?;
         }
         let policy = found.as_ref().and_then(|found| found.policy.as_deref());
         if !policy.is_some_and(|policy| same(policy, &wanted.policy).unwrap_or(false)) {
             persist(patience, not_seen_yet, || self.put_policy(&wanted.policy)).await?;
         }
         Ok(())
+    }
+
+    /// The role as it is, if it is ours; one of somebody else is refused.
+    async fn found(&self, mut patience: Patience) -> Result<Option<Found>, SetupError> {
+        let found = persist(&mut patience, |_| false, || self.find()).await?;
+        if let Some(found) = &found {
+            self.refuse_foreign(found)?;
+        }
+        Ok(found)
     }
 
     pub(crate) fn refuse_foreign(&self, found: &Found) -> Result<(), SetupError> {
