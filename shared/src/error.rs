@@ -5,7 +5,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use crate::names::excerpt;
+use crate::names::excerpt_of;
 
 /// What can be done about a failed AWS call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +58,7 @@ impl AwsError {
             SdkError::ConstructionFailure(_) => Class::Permanent,
             _ => Class::Transient,
         };
-        Self { operation, code, message: excerpt(&message), status, class }
+        Self { operation, code, message: excerpt_of(&message, 600), status, class }
     }
 }
 

@@ -3,8 +3,7 @@
 //! An event is a hint: it may come twice, late, out of order, or from somebody else. Nothing in it is believed but
 //! which object to look at.
 
-use aws_lambda_events::event::eventbridge::EventBridgeEvent;
-use aws_lambda_events::event::s3::S3EventRecord;
+use aws_lambda_events::event::s3::S3Entity;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -61,10 +60,19 @@ pub fn read(event: &Value) -> Vec<Heard> {
     vec![Heard::Refused { key: String::new(), reason }]
 }
 
+/// What is read of a notification's record. The rest (user identity, time, …) may be missing: nothing hangs on it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Record {
+    event_version: Option<String>,
+    event_name: Option<String>,
+    s3: S3Entity,
+}
+
 fn record(value: &Value) -> Heard {
     let raw_key = value.pointer("/s3/object/key").and_then(Value::as_str).map(excerpt).unwrap_or_default();
     let refuse = |reason: String| Heard::Refused { key: raw_key.clone(), reason };
-    let record = match S3EventRecord::deserialize(value) {
+    let record = match Record::deserialize(value) {
         Ok(record) => record,
         Err(error) => return refuse(format!("not a record of an S3 notification: {error}")),
     };
@@ -115,8 +123,8 @@ fn event_bridge(event: &Value) -> Heard {
         let reason = format!("detail-type is {:?}; only Object Created events start a run", excerpt(kind));
         return Heard::Ignored { key, reason };
     }
-    match EventBridgeEvent::<ObjectCreated>::deserialize(event) {
-        Ok(EventBridgeEvent { detail: ObjectCreated { bucket, object }, .. }) => {
+    match ObjectCreated::deserialize(&event["detail"]) {
+        Ok(ObjectCreated { bucket, object }) => {
             created(bucket.name, ObjectKey::from_plain(object.key), object.etag, object.version_id)
         }
         Err(error) => Heard::Refused { key, reason: format!("not an Object Created event: {error}") },

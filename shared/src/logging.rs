@@ -15,3 +15,9 @@ pub fn init() {
         .with_env_filter(filter)
         .try_init();
 }
+
+/// Logs why a function cannot start or go on, as one JSON line like every other, and is its exit status.
+pub fn ended(error: &(dyn std::error::Error + 'static)) -> std::process::ExitCode {
+    tracing::error!(%error, "cannot start");
+    std::process::ExitCode::FAILURE
+}

@@ -24,7 +24,12 @@ impl Invalid {
 
 /// The first 200 characters of a text, for messages: what stands in an event or a manifest can be of any length.
 pub fn excerpt(text: &str) -> String {
-    match text.char_indices().nth(200) {
+    excerpt_of(text, 200)
+}
+
+/// The first `length` characters of a text.
+pub fn excerpt_of(text: &str, length: usize) -> String {
+    match text.char_indices().nth(length) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }

@@ -214,8 +214,8 @@ async fn bad_manifests_are_refused_with_the_field_and_what_stood_there() {
         ("fileSchema", "Size", |m| m["fileSchema"] = json!("Bucket, Size")),
         ("fileSchema", "Bucket", |m| m["fileSchema"] = json!("Key, Size")),
         ("fileSchema", "Key", |m| m["fileSchema"] = json!("Bucket, Key, Key")),
-        ("fileSchema", "", |m| drop(m.as_object_mut().map(|m| m.remove("fileSchema")))),
-        ("files", "", |m| drop(m.as_object_mut().map(|m| m.remove("files")))),
+        ("fileSchema", "missing", |m| drop(m.as_object_mut().map(|m| m.remove("fileSchema")))),
+        ("files", "missing", |m| drop(m.as_object_mut().map(|m| m.remove("files")))),
         ("files", "elsewhere", |m| m["files"][0]["key"] = json!("elsewhere/data.csv.gz")),
         ("files", "7", |m| m["files"] = json!(7)),
     ];

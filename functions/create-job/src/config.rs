@@ -16,7 +16,7 @@ impl Config {
     pub(crate) fn from_env(env: &dyn Env) -> Result<Self, ConfigError> {
         let mut reader = Reader::new(env);
         let route = Route::read(&mut reader);
-        let job = JobSettings::read(&mut reader, route.as_ref());
+        let job = JobSettings::read(&mut reader);
         let config = route.zip(job).map(|(route, job)| Self { route, job });
         reader.finish(config)
     }

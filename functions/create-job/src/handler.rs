@@ -7,6 +7,7 @@ use serde_json::Value;
 use transship::event::{self, Heard, Notice};
 use transship::inventory::{self, Patience, ReportKey};
 use transship::job::{self, Persistence, RunId, Sent};
+use transship::names::excerpt;
 
 use crate::answer::{Answer, Outcome, Record, Retry};
 use crate::config::Config;
@@ -67,9 +68,10 @@ impl Handler {
     /// What comes of one object that was created.
     async fn created(&self, notice: &Notice, persistence: Persistence) -> Record {
         let Config { route, job: settings } = &self.config;
-        let record = |outcome| Record::new(notice.key.as_str(), outcome);
+        // Whoever sends events may send long ones: logs and answers carry an excerpt.
+        let record = |outcome| Record::new(excerpt(notice.key.as_str()), outcome);
         if notice.bucket != route.manifest_bucket.as_str() {
-            let reason = format!("in bucket {}, not in the manifest bucket", notice.bucket);
+            let reason = format!("in bucket {}, not in the manifest bucket", excerpt(&notice.bucket));
             return record(Outcome::Ignored).because(reason);
         }
         let key = ReportKey::parse(&notice.key, &route.inventory_prefix, &route.source_bucket, &route.inventory_id);

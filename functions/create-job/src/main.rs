@@ -4,7 +4,9 @@ mod answer;
 mod config;
 mod handler;
 
-use lambda_runtime::{Error, service_fn};
+use std::process::ExitCode;
+
+use lambda_runtime::service_fn;
 use transship::config::ProcessEnv;
 use transship::{aws, logging};
 
@@ -12,11 +14,15 @@ use crate::config::Config;
 use crate::handler::Handler;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> ExitCode {
     logging::init();
-    let config = Config::from_env(&ProcessEnv).inspect_err(|error| tracing::error!(%error, "cannot start"))?;
+    let config = match Config::from_env(&ProcessEnv) {
+        Ok(config) => config,
+        Err(error) => return logging::ended(&error),
+    };
     let sdk = aws::sdk_config().await;
     let control = aws::s3_control(&sdk, &config.route.destination_region);
     let handler = Handler::new(config, aws::s3(&sdk), control);
-    lambda_runtime::run(service_fn(|event| handler.invoked(event))).await
+    let ended = lambda_runtime::run(service_fn(|event| handler.invoked(event))).await;
+    ended.map_or_else(|error| logging::ended(&*error), |()| ExitCode::SUCCESS)
 }

@@ -106,6 +106,16 @@ impl<'a> Reader<'a> {
         text.parse().map_err(|error| self.blame(setting, format!("{error}"))).ok()
     }
 
+    /// A setting that has been read before, to hold another against it; none if it is wrong, which was said then.
+    pub fn known<T: FromStr>(&self, setting: &Setting) -> Option<T> {
+        let text = self.env.get(setting.name).filter(|text| !text.is_empty());
+        let text = match (text, setting.presence) {
+            (None, Presence::Default(value)) => value.to_owned(),
+            (text, _) => text?,
+        };
+        text.parse().ok()
+    }
+
     /// A setting that is one of a list of words.
     pub fn one_of<T>(&mut self, setting: &Setting, words: &[&str], parse: impl Fn(&str) -> Option<T>) -> Option<T> {
         let text = self.text(setting)?;

@@ -36,7 +36,7 @@ const COPY_MODE: Setting = Setting::default("COPY_MODE", "Everything");
 const COPY_ROLE_ARN: Setting = Setting::required("COPY_ROLE_ARN");
 const STORAGE_CLASS: Setting = Setting::optional("STORAGE_CLASS");
 const KMS_KEY_ARN: Setting = Setting::optional("KMS_KEY_ARN");
-const BUCKET_KEY_ENABLED: Setting = Setting::default("BUCKET_KEY_ENABLED", "false");
+const BUCKET_KEY_ENABLED: Setting = Setting::optional("BUCKET_KEY_ENABLED");
 const CHECKSUM_ALGORITHM: Setting = Setting::optional("CHECKSUM_ALGORITHM");
 const CANNED_ACL: Setting = Setting::optional("CANNED_ACL");
 const COPY_ANNOTATIONS: Setting = Setting::default("COPY_ANNOTATIONS", "false");
@@ -98,7 +98,7 @@ pub struct JobSettings {
     /// The KMS key that copies are encrypted with; the destination bucket's default encryption if none.
     pub kms_key: Option<KmsKeyArn>,
     /// Copies are encrypted by way of an S3 Bucket Key.
-    pub bucket_key: bool,
+    pub bucket_key: Option<bool>,
     /// The checksum that S3 computes for each copy; S3's own choice if none.
     pub checksum: Option<S3ChecksumAlgorithm>,
     /// The copies' canned ACL; none, unless asked for, since most buckets have ACLs disabled.
@@ -191,8 +191,8 @@ impl Route {
 }
 
 impl JobSettings {
-    /// Reads [`JOB_SETTINGS`], and holds them against `route` as far as that could be read; none if any is wrong.
-    pub fn read(reader: &mut Reader<'_>, route: Option<&Route>) -> Option<Self> {
+    /// Reads [`JOB_SETTINGS`], and holds each against the route's settings as far as those are right; none if any is wrong.
+    pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let mode = reader.read(&COPY_MODE);
         let role: Option<RoleArn> = reader.read(&COPY_ROLE_ARN);
         let storage_class =
@@ -210,39 +210,29 @@ impl JobSettings {
         let priority: Option<Priority> = reader.read(&PRIORITY);
         let confirmation_required = reader.flag(&CONFIRMATION_REQUIRED);
 
-        if let (Some(role), Some(route)) = (&role, route)
-            && role.account() != route.account.as_str()
+        if let (Some(role), Some(account)) = (&role, reader.known::<AccountId>(&ACCOUNT_ID))
+            && role.account() != account.as_str()
         {
-            reader.blame(
-                &COPY_ROLE_ARN,
-                format!("is not in ACCOUNT_ID {}; Batch Operations takes no role of another account", route.account),
-            );
+            let why = format!("is not in ACCOUNT_ID {account}; Batch Operations takes no role of another account");
+            reader.blame(&COPY_ROLE_ARN, why);
         }
-        if let (Some(key), Some(route)) = (&kms_key, route)
-            && key.region() != route.destination_region.as_str()
+        if let (Some(key), Some(region)) = (&kms_key, reader.known::<Region>(&DESTINATION_REGION))
+            && key.region() != region.as_str()
         {
-            reader.blame(
-                &KMS_KEY_ARN,
-                format!("is not in DESTINATION_REGION {}, where the copies are", route.destination_region),
-            );
+            reader.blame(&KMS_KEY_ARN, format!("is not in DESTINATION_REGION {region}, where the copies are"));
         }
-        if let (Some(prefix), Some(route)) = (&report_prefix, route)
-            && overlap(prefix, &route.inventory_prefix)
+        if let (Some(prefix), Some(inventory)) = (&report_prefix, reader.known::<Prefix>(&INVENTORY_PREFIX))
+            && overlap(prefix, &inventory)
         {
-            reader.blame(
-                &REPORT_PREFIX,
-                format!(
-                    "overlaps INVENTORY_PREFIX {}: a completion report would trigger a run",
-                    route.inventory_prefix
-                ),
-            );
+            let why = format!("overlaps INVENTORY_PREFIX {inventory}: a completion report would trigger a run");
+            reader.blame(&REPORT_PREFIX, why);
         }
         Some(Self {
             mode: mode?,
             role: role?,
             storage_class,
             kms_key,
-            bucket_key: bucket_key?,
+            bucket_key,
             checksum,
             acl,
             annotations: annotations?,

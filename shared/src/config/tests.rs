@@ -22,7 +22,7 @@ fn required() -> BTreeMap<&'static str, &'static str> {
 fn read(env: &BTreeMap<&str, &str>) -> Result<(Route, JobSettings), ConfigError> {
     let mut reader = Reader::new(env);
     let route = Route::read(&mut reader);
-    let job = JobSettings::read(&mut reader, route.as_ref());
+    let job = JobSettings::read(&mut reader);
     reader.finish(route.zip(job))
 }
 
@@ -41,7 +41,7 @@ fn the_defaults() {
     assert_eq!((job.mode, job.priority, job.confirmation_required), (CopyMode::Everything, 10, false));
     assert_eq!((job.report_scope, job.report_prefix.as_str()), (JobReportScope::AllTasks, "reports"));
     assert_eq!((job.storage_class, job.kms_key, job.checksum, job.acl), (None, None, None, None));
-    assert!(!job.bucket_key && !job.annotations);
+    assert!(job.bucket_key.is_none() && !job.annotations);
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn everything_asked_for() {
     assert_eq!(job.checksum, Some(S3ChecksumAlgorithm::Crc64Nvme));
     assert_eq!(job.acl, Some(S3CannedAccessControlList::BucketOwnerFullControl));
     assert_eq!(job.report_scope, JobReportScope::FailedTasksOnly);
-    assert!(job.bucket_key && job.annotations && job.confirmation_required);
+    assert!(job.bucket_key == Some(true) && job.annotations && job.confirmation_required);
     assert_eq!(job.priority, i32::MAX);
 }
 
@@ -91,6 +91,15 @@ fn everything_that_is_wrong_is_said_at_once_by_name() {
         .map(|setting| setting.name)
         .collect();
     assert_eq!(error.names(), needed);
+
+    // One wrong setting of the route hides no other, nor what is held against the others.
+    let (names, _) = wrong(&[
+        ("ROUTE", "My Route"),
+        ("REPORT_PREFIX", "inventory/x"),
+        ("COPY_ROLE_ARN", "arn:aws:iam::999999999999:role/copy"),
+        ("KMS_KEY_ARN", "arn:aws:kms:ap-south-1:222222222222:key/1234"),
+    ]);
+    assert_eq!(names, ["ROUTE", "COPY_ROLE_ARN", "KMS_KEY_ARN", "REPORT_PREFIX"]);
 
     let (names, text) = wrong(&[
         ("ROUTE", "My Route"),

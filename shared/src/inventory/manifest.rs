@@ -76,12 +76,15 @@ impl Manifest {
     }
 }
 
+/// AWS's partitions.
+const PARTITIONS: [&str; 8] =
+    ["aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc"];
+
 /// `destinationBucket` is an ARN, of whatever partition the account is in.
 fn delivered_to(fields: &Map<String, Value>, bucket: &BucketName) -> Result<(), ManifestError> {
     let expected = quoted(&bucket.arn("aws"));
     let found = text(fields, "destinationBucket", &expected, FOREIGN)?;
-    let name = found.strip_prefix("arn:aws").and_then(|rest| rest.split_once(":s3:::")).map(|(_, name)| name);
-    if name == Some(bucket.as_str()) {
+    if PARTITIONS.iter().any(|partition| found == bucket.arn(partition)) {
         Ok(())
     } else {
         Err(field("destinationBucket", quoted(found), &expected, FOREIGN))

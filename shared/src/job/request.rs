@@ -62,7 +62,7 @@ fn copy(route: &Route, settings: &JobSettings) -> S3CopyObjectOperation {
         .metadata_directive(S3MetadataDirective::Copy)
         .annotation_directive(annotations(settings))
         .set_sse_aws_kms_key_id(settings.kms_key.as_ref().map(ToString::to_string))
-        .set_bucket_key_enabled(settings.bucket_key.then_some(true))
+        .set_bucket_key_enabled(settings.bucket_key)
         .set_checksum_algorithm(settings.checksum.clone())
         .set_canned_access_control_list(settings.acl.clone())
         .build()

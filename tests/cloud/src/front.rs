@@ -124,7 +124,10 @@ impl Target {
         let signed_for_another = iam::signature::scope_service(request.headers()).is_some_and(|s| s != "s3");
         if path.starts_with("/_cloud/") {
             Self::Admin
-        } else if signed_for_another || path.starts_with("/v20180820/") || path.starts_with("/2015-03-31/functions/") {
+        } else if signed_for_another
+            || path.starts_with("/v20180820/jobs")
+            || path.starts_with("/2015-03-31/functions/")
+        {
             Self::Signed
         } else {
             Self::Objects

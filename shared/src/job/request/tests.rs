@@ -28,7 +28,7 @@ fn settings() -> JobSettings {
         role: "arn:aws:iam::222222222222:role/copy".parse().unwrap(),
         storage_class: None,
         kms_key: None,
-        bucket_key: false,
+        bucket_key: None,
         checksum: None,
         acl: None,
         annotations: false,
@@ -70,7 +70,7 @@ fn each_setting_reaches_its_member() {
     let settings = JobSettings {
         storage_class: Some(S3StorageClass::StandardIa),
         kms_key: Some("arn:aws:kms:eu-west-1:222222222222:key/1234".parse().unwrap()),
-        bucket_key: true,
+        bucket_key: Some(true),
         checksum: Some(S3ChecksumAlgorithm::Sha256),
         acl: Some(S3CannedAccessControlList::BucketOwnerFullControl),
         annotations: true,

@@ -13,6 +13,9 @@ use crate::Cloud;
 use crate::access::{Context, Denied};
 use crate::identity::Principal;
 
+/// S3's limit of a key, in bytes of UTF-8.
+const MAX_KEY: usize = 1024;
+
 /// What all tasks of a job share.
 pub(super) struct Copier {
     pub(super) cloud: Cloud,
@@ -70,6 +73,9 @@ impl Copier {
         let o = &self.operation;
         let target = o.target_resource.as_deref().unwrap_or_default();
         let target_key = o.target_key_prefix.as_deref().map_or_else(|| key.to_owned(), |p| format!("{p}/{key}"));
+        if target_key.len() > MAX_KEY {
+            return Err(s3s::S3Error::with_message(s3s::S3ErrorCode::KeyTooLongError, "Your key is too long"));
+        }
         let mut input = CopyObjectInput::builder()
             .copy_source(CopySource::Bucket {
                 bucket: bucket.into(),
