@@ -216,6 +216,24 @@ def delete(account):
     say(f"deleted: roles, functions and policy are gone; the manifest bucket keeps its {kept} objects")
 
 
+def take_in(account, directory):
+    """A manifest bucket that an earlier stack left, into a new stack: docs/OPERATIONS.md's commands."""
+    template = directory / "bucket.yaml"
+    template.write_text(
+        "Resources:\n  ManifestBucket:\n    Type: AWS::S3::Bucket\n    DeletionPolicy: RetainExceptOnCreate\n"
+        f"    Properties: {{ BucketName: {MANIFESTS} }}\n"
+    )
+    bucket = {"ResourceType": "AWS::S3::Bucket", "LogicalResourceId": "ManifestBucket"}
+    bucket["ResourceIdentifier"] = {"BucketName": MANIFESTS}
+    aws = ["aws", "cloudformation"]
+    named = ["--stack-name", STACK, "--change-set-name", "take-in"]
+    create = [*aws, "create-change-set", *named, "--change-set-type", "IMPORT", "--resources-to-import", json.dumps([bucket])]
+    run(*create, "--template-body", f"file://{template}", environment=account.environment, seconds=60)
+    run(*aws, "wait", "change-set-create-complete", *named, environment=account.environment, seconds=120)
+    run(*aws, "execute-change-set", *named, environment=account.environment, seconds=60)
+    run(*aws, "wait", "stack-import-complete", "--stack-name", STACK, environment=account.environment, seconds=120)
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--cargo-lambda", action="store_true", help="build with the cargo-lambda on PATH, for release")
@@ -230,6 +248,11 @@ def main():
             deploy(account, directory)
             came_up(account, "CREATE_COMPLETE")
             report_arrives(account, "2026-01-01T01-00Z")
+            delete(account)
+            take_in(account, directory)
+            deploy(account, directory)
+            came_up(account, "UPDATE_COMPLETE")
+            report_arrives(account, "2026-01-02T01-00Z")
             delete(account)
     say("deployed, used, deleted")
 
