@@ -1,7 +1,9 @@
 //! A bucket's policy: our statements put in and taken out, everything of others kept.
 //!
 //! S3 has no conditional write of a policy. So each change is read, merged, written, and read again, until there is
-//! nothing to change: a write of somebody else in between is merged with, not written over.
+//! nothing to change: a write of somebody else that undoes ours, or that S3 aborts ours for, is merged with. What is
+//! written between our read and our write without S3 saying so is written over: nothing can show it, so we write at once
+//! after we have read.
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::ProvideErrorMetadata;

@@ -101,7 +101,7 @@ async fn run(options: &Options) -> Result<Summary, Error> {
     let run = watch(&route, &report, &show).await?;
 
     show.step("comparing every object, byte by byte, with metadata and tags");
-    let arrivals = compare(&route, &files, &show).await?;
+    let arrivals = compare(&route, &files).await?;
 
     show.step("deleting the stack's route; CloudFormation calls setup");
     route.take_down().await?;
@@ -166,7 +166,7 @@ async fn watch(route: &Route, report: &str, show: &Show) -> Result<Run, Error> {
     }
 }
 
-async fn compare(route: &Route, files: &[File], show: &Show) -> Result<Vec<(String, Arrival)>, Error> {
+async fn compare(route: &Route, files: &[File]) -> Result<Vec<(String, Arrival)>, Error> {
     let bar = Show::bar(files.len() as u64);
     let arrivals = verify::check_all(&route.destination, DESTINATION_BUCKET, "", files, || bar.inc(1)).await?;
     bar.finish_and_clear();

@@ -64,6 +64,7 @@ pub(super) fn list_roles(call: &Call<'_>) -> Result<Answer, IamError> {
 pub(super) fn delete_role(call: &Call<'_>) -> Result<Answer, IamError> {
     let role = role(call, "iam:DeleteRole")?;
     call.cloud.iam().delete_role(call.account, &role.name)?;
+    call.cloud.store().role_is_gone(&role.arn(), &role.id);
     Ok(Answer::Nothing)
 }
 

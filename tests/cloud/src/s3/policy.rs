@@ -7,8 +7,8 @@ use s3s::dto::{
 use s3s::{S3Error, S3Request, S3Result, s3_error};
 use serde_json::{Map, Value};
 
-use super::Backend;
 use super::caller::Caller;
+use super::{Backend, Store};
 use crate::Cloud;
 use crate::access::{Kind, Policy};
 use crate::identity::{AccountId, Principal};
@@ -74,6 +74,39 @@ pub(super) fn delete(
         bucket.settings.policy = None;
         Ok(DeleteBucketPolicyOutput::default())
     })
+}
+
+impl Store {
+    /// In every bucket's policy the unique id of a role that was deleted stands where its ARN stood. It stays so when
+    /// a role of that name is made again.
+    pub(crate) fn role_is_gone(&self, arn: &str, id: &str) {
+        self.with_buckets(|buckets| {
+            for (text, policy) in buckets.values_mut().filter_map(|bucket| bucket.settings.policy.as_mut()) {
+                let statements = match policy.get_mut("Statement") {
+                    Some(Value::Array(statements)) => statements.iter_mut().collect(),
+                    Some(one) => vec![one],
+                    None => Vec::new(),
+                };
+                let mut is_named = false;
+                for statement in statements {
+                    for element in ["Principal", "NotPrincipal"] {
+                        let named = match statement.get_mut(element).and_then(|principal| principal.get_mut("AWS")) {
+                            Some(Value::Array(named)) => named.iter_mut().collect(),
+                            Some(one) => vec![one],
+                            None => Vec::new(),
+                        };
+                        for name in named.into_iter().filter(|name| *name == arn) {
+                            *name = Value::from(id);
+                            is_named = true;
+                        }
+                    }
+                }
+                if is_named {
+                    *text = policy.to_string();
+                }
+            }
+        });
+    }
 }
 
 fn malformed(message: impl Into<String>) -> S3Error {

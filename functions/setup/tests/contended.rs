@@ -1,0 +1,149 @@
+//! A bucket's policy that others write at the same moment, or that names what is not there, yet or any more.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "clippy.toml excuses tests, but not the functions they share")]
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use cloud::cloudformation::StackError;
+use cloud::front::{Fault, When};
+use serde_json::{Value, json};
+use support::{COPY_ROLE, World, lambda_trust, properties, setup_policy, theirs, with};
+
+/// What becomes of the n-th write of the source bucket's policy, whoever writes it; the counter counts them.
+fn at_write(world: &World, fault: impl Fn(usize) -> Fault + Send + Sync + 'static) -> Arc<AtomicUsize> {
+    on_source_policy(world, move |operation, n| if operation == "PutBucketPolicy" { fault(n) } else { Fault::None })
+}
+
+/// As [`at_write`], at reads as well: these see how many writes there were.
+fn on_source_policy(world: &World, fault: impl Fn(&str, usize) -> Fault + Send + Sync + 'static) -> Arc<AtomicUsize> {
+    let writes = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&writes);
+    world.cloud.faults().script(move |seen| {
+        if seen.path.trim_end_matches('/') != "/vendor-photos" {
+            return Fault::None;
+        }
+        let is_write = usize::from(seen.operation == "PutBucketPolicy");
+        let n = counted.fetch_add(is_write, Ordering::SeqCst) + is_write;
+        fault(&seen.operation, n)
+    });
+    writes
+}
+
+/// Somebody else's whole policy, put by one who read the policy before we wrote.
+fn somebody_writes(s3: &aws_sdk_s3::Client) -> Fault {
+    let s3 = s3.clone();
+    let mut policy = theirs("vendor-photos");
+    policy["Statement"]["Sid"] = json!("WrittenMeanwhile");
+    Fault::Then(Box::pin(async move {
+        s3.put_bucket_policy().bucket("vendor-photos").policy(policy.to_string()).send().await.unwrap();
+    }))
+}
+
+fn refused(status: u16, code: &'static str, message: &'static str) -> Fault {
+    Fault::Answer { status, code, message, when: When::Before }
+}
+
+/// How many statements are somebody else's, and how many ours.
+async fn parties(world: &World) -> (usize, usize) {
+    let policy = world.source_policy("vendor-photos").await.unwrap_or_default();
+    let statements = policy["Statement"].as_array().cloned().unwrap_or_default();
+    let (ours, others): (Vec<_>, Vec<_>) =
+        statements.into_iter().partition(|s| s["Sid"].as_str().is_some_and(|sid| sid.starts_with("Transship")));
+    (others.len(), ours.len())
+}
+
+fn state<'a>(report: &'a Value, check: &str) -> &'a Value {
+    report["findings"].as_array().unwrap().iter().find(|finding| finding["check"] == check).unwrap()
+}
+
+#[tokio::test]
+async fn a_write_that_undoes_ours_is_seen_when_we_read_back_and_both_parties_statements_end_up_there() {
+    let mut world = World::new().await;
+    let s3 = world.source.s3.clone();
+    let writes = at_write(&world, move |n| if n == 1 { somebody_writes(&s3) } else { Fault::None });
+    world.stack.create(&world.cloud, properties()).await.unwrap();
+    world.cloud.faults().clear();
+    assert_eq!(writes.load(Ordering::SeqCst), 3, "ours, theirs, ours again");
+    assert_eq!(parties(&world).await, (1, 2));
+    world.stack.delete(&world.cloud).await.unwrap();
+    assert_eq!(parties(&world).await, (1, 0));
+}
+
+#[tokio::test]
+async fn a_write_that_s3_aborts_is_begun_again_with_what_the_other_wrote() {
+    let mut world = World::new().await;
+    let s3 = world.source.s3.clone();
+    // We read, somebody else writes, and S3 refuses our write of what is old by now.
+    let writes = on_source_policy(&world, move |operation, n| match (operation, n) {
+        ("GetBucketPolicy", 0) => somebody_writes(&s3),
+        ("PutBucketPolicy", 2) => refused(
+            409,
+            "OperationAborted",
+            "A conflicting conditional operation is currently in progress against this resource. Please try again.",
+        ),
+        _ => Fault::None,
+    });
+    world.stack.create(&world.cloud, properties()).await.unwrap();
+    world.cloud.faults().clear();
+    assert_eq!(writes.load(Ordering::SeqCst), 3, "theirs, ours aborted, ours");
+    assert_eq!(parties(&world).await, (1, 2));
+}
+
+#[tokio::test]
+async fn a_copy_role_that_s3_does_not_know_yet_is_waited_for() {
+    let mut world = World::new().await;
+    let writes = at_write(&world, |n| match n {
+        1 | 2 => refused(400, "MalformedPolicy", "Invalid principal in policy"),
+        _ => Fault::None,
+    });
+    world.stack.create(&world.cloud, properties()).await.unwrap();
+    world.cloud.faults().clear();
+    assert_eq!(writes.load(Ordering::SeqCst), 3);
+    assert_eq!(parties(&world).await, (0, 2));
+}
+
+#[tokio::test]
+async fn a_copy_role_that_was_deleted_by_hand_is_reported_as_stale_and_an_update_repairs_it() {
+    let mut world = World::new().await;
+    world.stack.create(&world.cloud, properties()).await.unwrap();
+    let before = world.source_policy("vendor-photos").await;
+    let iam = &world.destination.iam;
+    iam.delete_role_policy().role_name(COPY_ROLE).policy_name("copy").send().await.unwrap();
+    iam.delete_role().role_name(COPY_ROLE).send().await.unwrap();
+    let report = world.command("check", &properties()).await;
+    let stale = state(&report, "source bucket's principals");
+    assert_eq!(stale["state"], "wrong", "{report:#}");
+    assert!(stale.to_string().contains("AROA"), "{stale}");
+    assert_eq!(state(&report, "source bucket's policy")["state"], "wrong", "{report:#}");
+
+    // CloudFormation updates what changes only.
+    let changed = with(&[("RoleTags", "team=repair")]);
+    world.stack.update(&world.cloud, changed.clone()).await.unwrap();
+    assert_eq!(world.source_policy("vendor-photos").await, before);
+    let report = world.command("check", &changed).await;
+    assert_eq!(report["ok"], true, "{report:#}");
+    assert_eq!(state(&report, "source bucket's principals")["state"], "ok", "{report:#}");
+}
+
+#[tokio::test]
+async fn a_deleted_role_in_a_statement_of_others_is_named_and_nothing_is_left_behind() {
+    let mut world = World::new().await;
+    world.make_role(&world.source, "gone", &lambda_trust(), &setup_policy()).await;
+    let mut policy = theirs("vendor-photos");
+    policy["Statement"]["Principal"] = json!({ "AWS": "arn:aws:iam::111111111111:role/gone" });
+    let put = world.source.s3.put_bucket_policy().bucket("vendor-photos").policy(policy.to_string());
+    put.send().await.unwrap();
+    let iam = &world.source.iam;
+    iam.delete_role_policy().role_name("gone").policy_name("p").send().await.unwrap();
+    iam.delete_role().role_name("gone").send().await.unwrap();
+    let before = world.source_policy("vendor-photos").await;
+
+    let failed = world.stack.create(&world.cloud, properties()).await.unwrap_err();
+    let StackError::RolledBack(reason) = failed else { panic!("{failed}") };
+    assert!(reason.contains("names a deleted role") && reason.contains("AROA"), "{reason}");
+    assert_eq!(world.source_policy("vendor-photos").await, before);
+    assert!(!world.has_copy_role().await);
+}

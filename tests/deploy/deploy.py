@@ -1,0 +1,261 @@
+"""template.yaml, built and deployed by the SAM CLI to ministack, used once, and deleted. Run by tests/deploy/run.
+
+ministack stands in for CloudFormation, Lambda, S3, IAM, SQS and CloudWatch Logs; the functions are our binaries. It knows
+neither S3 Inventory nor S3 Batch Operations: no step here leads to a call of either (tests/deploy/README.md).
+"""
+
+import argparse
+import contextlib
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+import boto3
+import botocore.config
+import botocore.exceptions
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+ACCOUNT, SOURCE_ACCOUNT, REGION = "000000000000", "111111111111", "us-east-1"
+STACK, ROUTE, INVENTORY = "transship-photos", "photos", "transship"
+SOURCE, DESTINATION, MANIFESTS, ARTIFACTS = "theirs", "ours", "photos-manifests", "artifacts"
+PARAMETERS = {
+    "Route": ROUTE,
+    "SourceAccountId": SOURCE_ACCOUNT,
+    "SourceBucket": SOURCE,
+    "DestinationBucket": DESTINATION,
+    "ManifestBucketName": MANIFESTS,
+}
+STARTED = time.monotonic()
+
+
+def say(text):
+    print(f"[{time.monotonic() - STARTED:5.1f} s] {text}", flush=True)
+
+
+def run(*command, environment, seconds):
+    """A command that must succeed in time; its output is shown."""
+    say("$ " + " ".join(command))
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=seconds, stdin=subprocess.DEVNULL)
+
+
+def wait_for(what, look, seconds=60):
+    """The first truthy answer of `look`."""
+    until = time.monotonic() + seconds
+    while not (seen := look()):
+        assert time.monotonic() < until, f"{what}: not seen within {seconds} s"
+        time.sleep(0.2)
+    return seen
+
+
+@contextlib.contextmanager
+def ministack(directory):
+    """ministack on a free port of 127.0.0.1; its log is printed where the block fails."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    endpoint = f"http://127.0.0.1:{port}"
+    environment = {
+        **os.environ,
+        "GATEWAY_PORT": str(port),
+        "BIND_HOST": "127.0.0.1",
+        "MINISTACK_HOST": "127.0.0.1",
+        "AUTH": "true",
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_REGION": REGION,
+        "NO_PROXY": "127.0.0.1",
+    }
+    log = directory / "ministack.log"
+    with log.open("w") as out:
+        process = subprocess.Popen([os.environ["MINISTACK_PYTHON"], ROOT / "tests/deploy/front.py"], env=environment, cwd=directory, stdout=out, stderr=out)
+    try:
+        wait_for("ministack", lambda: process.poll() is not None or healthy(endpoint))
+        assert process.poll() is None, "ministack ended at once"
+        yield endpoint
+    except BaseException:
+        print(log.read_text()[-20000:], file=sys.stderr)
+        raise
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def healthy(endpoint):
+    with contextlib.suppress(OSError):
+        return urllib.request.urlopen(f"{endpoint}/_ministack/health", timeout=2).status == 200
+    return False
+
+
+def manifest():
+    """A report that lists no objects: the one kind that create-job finishes without S3 Batch Operations."""
+    return json.dumps(
+        {
+            "sourceBucket": SOURCE,
+            "destinationBucket": f"arn:aws:s3:::{MANIFESTS}",
+            "version": "2016-11-30",
+            "creationTimestamp": "1514944800000",
+            "fileFormat": "CSV",
+            "fileSchema": "Bucket, Key, Size, LastModifiedDate, ETag, StorageClass",
+            "files": [],
+        }
+    ).encode()
+
+
+class Account:
+    """What is asked of the account that the stack is deployed in."""
+
+    def __init__(self, endpoint):
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "SAM_CLI_TELEMETRY": "0",
+            "NO_PROXY": "127.0.0.1",
+        }
+        options = botocore.config.Config(retries={"max_attempts": 1}, read_timeout=60, s3={"addressing_style": "path"})
+        session = boto3.Session("test", "test", region_name=REGION)
+        services = ["cloudformation", "iam", "lambda", "logs", "s3", "sqs"]
+        self.clients = {name: session.client(name, endpoint_url=endpoint, config=options) for name in services}
+
+    def __getitem__(self, service):
+        return self.clients[service]
+
+    def stack(self):
+        return self["cloudformation"].describe_stacks(StackName=STACK)["Stacks"][0]
+
+    def gone(self, service, call, code, **arguments):
+        """Whether a call finds nothing."""
+        try:
+            getattr(self[service], call)(**arguments)
+        except botocore.exceptions.ClientError as error:
+            assert error.response["Error"]["Code"] in code, error
+            return True
+        return False
+
+    def log_lines(self, group):
+        events = self["logs"].filter_log_events(logGroupName=group)["events"]
+        return [line for event in events for line in event["message"].splitlines()]
+
+
+def build(account, directory, cargo_lambda):
+    environment = dict(account.environment)
+    if not cargo_lambda:
+        environment["PATH"] = f"{ROOT / 'tests/deploy/bin'}:{environment['PATH']}"
+        environment["SAM_BUILD_MODE"] = "debug"
+    run("sam", "build", "--build-dir", str(directory / "build"), environment=environment, seconds=1800)
+    for function in ("Setup", "CreateJob"):
+        bootstrap = directory / "build" / function / "bootstrap"
+        if shutil.which("strip"):  # debug information is most of it, and ministack keeps every copy in memory
+            subprocess.run(["strip", "--strip-debug", str(bootstrap)], check=True)
+        say(f"{function}: bootstrap of {bootstrap.stat().st_size // 1_000_000} MB")
+
+
+def deploy(account, directory):
+    parameters = [f"{name}={value}" for name, value in PARAMETERS.items()]
+    command = ["sam", "deploy", "--template-file", str(directory / "build/template.yaml"), "--stack-name", STACK]
+    command += ["--s3-bucket", ARTIFACTS, "--region", REGION, "--no-confirm-changeset", "--no-progressbar"]
+    command += ["--capabilities", "CAPABILITY_NAMED_IAM", "--parameter-overrides", *parameters]
+    run(*command, environment=account.environment, seconds=120)
+
+
+def came_up(account, status):
+    """The stack's resources and outputs, and what setup made before it answered."""
+    stack = account.stack()
+    assert stack["StackStatus"] == status, stack
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    resources = account["cloudformation"].describe_stack_resources(StackName=STACK)["StackResources"]
+    kinds = {resource["LogicalResourceId"]: resource for resource in resources}
+    answered = kinds["CopyRoute"]
+    assert answered["ResourceType"] == "Custom::CopyRoute" and answered["ResourceStatus"].endswith("_COMPLETE"), answered
+    role = account["iam"].get_role(RoleName=f"transship-{ROUTE}-copy")["Role"]
+    assert outputs["CopyRoleArn"] == role["Arn"] == f"arn:aws:iam::{ACCOUNT}:role/transship-{ROUTE}-copy", outputs
+    policy = json.loads(account["s3"].get_bucket_policy(Bucket=MANIFESTS)["Policy"])
+    delivery = [s for s in policy["Statement"] if s.get("Principal") == {"Service": "s3.amazonaws.com"}]
+    assert [s["Condition"]["ArnLike"]["aws:SourceArn"] for s in delivery] == [f"arn:aws:s3:::{SOURCE}"], policy
+    assert json.loads(outputs["SourceInventoryConfiguration"])["Id"] == INVENTORY, outputs
+    say(f"{status}: {len(resources)} resources; CopyRoute answered as {answered['PhysicalResourceId']}; {outputs['HandOff']}")
+
+
+def report_arrives(account, run_name):
+    """A manifest.json and its manifest.checksum are put, as S3 Inventory does; create-job must say what it did with them."""
+    folder, body = f"inventory/{SOURCE}/{INVENTORY}/{run_name}", manifest()
+    account["s3"].put_object(Bucket=MANIFESTS, Key=f"{folder}/manifest.checksum", Body=hashlib.md5(body).hexdigest())
+    account["s3"].put_object(Bucket=MANIFESTS, Key=f"{folder}/manifest.json", Body=body)
+    group = f"/aws/lambda/transship-{ROUTE}-create-job"
+
+    def outcome():
+        return [line for line in account.log_lines(group) if f"{run_name}/manifest.json" in line and '"empty"' in line]
+
+    say("create-job said: " + wait_for("create-job's answer in its log", outcome)[0])
+
+
+def delete(account):
+    run("sam", "delete", "--stack-name", STACK, "--region", REGION, "--no-prompts", environment=account.environment, seconds=300)
+    for name in ("copy", "setup", "create-job"):
+        assert account.gone("iam", "get_role", ["NoSuchEntity"], RoleName=f"transship-{ROUTE}-{name}"), name
+    for name in ("setup", "create-job"):
+        assert account.gone("lambda", "get_function", ["ResourceNotFoundException"], FunctionName=f"transship-{ROUTE}-{name}"), name
+    assert account.gone("cloudformation", "describe_stacks", ["ValidationError"], StackName=STACK), "the stack"
+    assert account.gone("s3", "get_bucket_policy", ["NoSuchBucketPolicy"], Bucket=MANIFESTS), "the manifest bucket's policy"
+    kept = account["s3"].list_objects_v2(Bucket=MANIFESTS)["KeyCount"]
+    assert kept, "the retained manifest bucket lost its reports"
+    say(f"deleted: roles, functions and policy are gone; the manifest bucket keeps its {kept} objects")
+
+
+def take_in(account, directory):
+    """A manifest bucket that an earlier stack left, into a new stack: docs/OPERATIONS.md's commands."""
+    template = directory / "bucket.yaml"
+    template.write_text(
+        "Resources:\n  ManifestBucket:\n    Type: AWS::S3::Bucket\n    DeletionPolicy: RetainExceptOnCreate\n"
+        f"    Properties: {{ BucketName: {MANIFESTS} }}\n"
+    )
+    bucket = {"ResourceType": "AWS::S3::Bucket", "LogicalResourceId": "ManifestBucket"}
+    bucket["ResourceIdentifier"] = {"BucketName": MANIFESTS}
+    aws = ["aws", "cloudformation"]
+    named = ["--stack-name", STACK, "--change-set-name", "take-in"]
+    create = [*aws, "create-change-set", *named, "--change-set-type", "IMPORT", "--resources-to-import", json.dumps([bucket])]
+    run(*create, "--template-body", f"file://{template}", environment=account.environment, seconds=60)
+    run(*aws, "wait", "change-set-create-complete", *named, environment=account.environment, seconds=120)
+    run(*aws, "execute-change-set", *named, environment=account.environment, seconds=60)
+    run(*aws, "wait", "stack-import-complete", "--stack-name", STACK, environment=account.environment, seconds=120)
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--cargo-lambda", action="store_true", help="build with the cargo-lambda on PATH, for release")
+    options = arguments.parse_args()
+    with tempfile.TemporaryDirectory(prefix="transship-deploy-") as temporary:
+        directory = pathlib.Path(temporary)
+        with ministack(directory) as endpoint:
+            account = Account(endpoint)
+            for bucket in (DESTINATION, ARTIFACTS):
+                account["s3"].create_bucket(Bucket=bucket)
+            build(account, directory, options.cargo_lambda)
+            deploy(account, directory)
+            came_up(account, "CREATE_COMPLETE")
+            report_arrives(account, "2026-01-01T01-00Z")
+            delete(account)
+            take_in(account, directory)
+            deploy(account, directory)
+            came_up(account, "UPDATE_COMPLETE")
+            report_arrives(account, "2026-01-02T01-00Z")
+            delete(account)
+    say("deployed, used, deleted")
+
+
+if __name__ == "__main__":
+    main()
