@@ -205,7 +205,7 @@ impl Lifecycle {
     /// One case in a world in which nothing is up, which it leaves so.
     async fn case(self, world: &mut World, case: &Case, expected: &Expected) {
         self.prepare(world).await;
-        limit(world, if case.wrong.hangs() { SHORT } else { Duration::from_secs(60) });
+        limit(world, if case.wrong.hangs() { SHORT } else { Duration::from_mins(1) });
         let (number, wrong) = (case.number, case.wrong);
         world.cloud.faults().script(move |seen| if seen.number == number { wrong.fault(seen) } else { Fault::None });
         let began = Instant::now();
@@ -225,7 +225,7 @@ impl Lifecycle {
                 assert!(self == Self::Delete && names(&reason, case), "{context}");
             }
         }
-        limit(world, Duration::from_secs(60));
+        limit(world, Duration::from_mins(1));
         if context.contains("Err(") {
             self.run(world).await.unwrap_or_else(|error| panic!("{context}: then {error}"));
         }
