@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use support::{COPY_ROLE, World, properties, theirs, with};
 
 /// How many worlds the cases of one lifecycle are shared among.
-const WORLDS: usize = 12;
+const WORLDS: usize = 8;
 /// The function's time where a call hangs: work is stopped at half of it.
 const SHORT: Duration = Duration::from_secs(10);
 
@@ -36,10 +36,15 @@ impl Wrong {
     const BRIEF: [Self; 5] = [Self::Broken, Self::Throttled, Self::Denied, Self::CutBefore, Self::CutAfter];
     const HUNG: [Self; 2] = [Self::HungBefore, Self::HungAfter];
 
-    /// A call that changes nothing has no effect that its client could miss.
-    fn differs_for(self, operation: &str) -> bool {
+    /// A call that changes nothing has no effect that its client could miss. An update makes the reads that Create and
+    /// Delete make: what heals by itself is tried there in all its forms.
+    fn differs_for(self, lifecycle: Lifecycle, operation: &str) -> bool {
         let reads = ["Get", "List", "AssumeRole"].iter().any(|verb| operation.starts_with(verb));
-        !(reads && matches!(self, Self::CutAfter | Self::HungAfter))
+        match self {
+            Self::CutAfter | Self::HungAfter => !reads,
+            Self::Broken | Self::CutBefore => !reads || lifecycle != Lifecycle::Update,
+            Self::Throttled | Self::Denied | Self::HungBefore => true,
+        }
     }
 
     fn fault(self, seen: &Seen) -> Fault {
@@ -245,12 +250,13 @@ impl Lifecycle {
             .enumerate()
             .flat_map(|(at, operation)| {
                 let case = move |wrong: &Wrong| Case { number: at + 1, operation: operation.clone(), wrong: *wrong };
-                faults.iter().filter(|wrong| wrong.differs_for(operation)).map(case)
+                faults.iter().filter(|wrong| wrong.differs_for(self, operation)).map(case)
             })
             .collect();
         println!("{self:?}: {} calls, {} cases: {calls:?}", calls.len(), cases.len());
+        let worlds = WORLDS.min(cases.len());
         let cases = Arc::new(Mutex::new(cases));
-        let workers: Vec<_> = (0..WORLDS)
+        let workers: Vec<_> = (0..worlds)
             .map(|_| {
                 let (cases, expected) = (Arc::clone(&cases), expected.clone());
                 tokio::spawn(async move {
