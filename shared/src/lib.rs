@@ -1,9 +1,10 @@
 //! What Transship's functions have in common. Each module decides or calls AWS, and says which in its first lines.
 //!
-//! Dependencies point one way: `inventory ← job`; [`policy`] stands beside them, under [`setup`]; [`config`], [`event`] and [`names`] know nothing of either.
+//! Dependencies point one way: `inventory ← delta ← job`; [`policy`] stands beside them, under [`setup`]; [`config`], [`event`] and [`names`] know nothing of either.
 
 pub mod aws;
 pub mod config;
+pub mod delta;
 pub mod error;
 pub mod event;
 pub mod inventory;

@@ -6,8 +6,15 @@ mod fetch;
 mod files;
 mod key;
 mod manifest;
+mod row;
+mod row_reader;
+mod schema;
 
 pub use fetch::{FetchError, Patience, Report, fetch};
 pub use files::has_rows;
 pub use key::{KeyError, ReportFile, ReportKey};
 pub use manifest::{DataFile, Manifest, ManifestError};
+pub use row::{Row, RowError};
+pub use row_reader::RowReader;
+pub(crate) use row_reader::{BadRow, LONGEST_ROW};
+pub use schema::{Schema, SchemaError};

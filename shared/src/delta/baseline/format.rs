@@ -1,0 +1,272 @@
+//! How a baseline is stored. docs/SEMANTICS.md describes it, and a test pins it: whoever changes it makes a new version.
+
+use std::io::{self, Read, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::shard::{FULLEST, MOST_BUCKET_BITS, Shard, TAG_BITS};
+use super::{Baseline, Range};
+use crate::delta::hash::{HashKey, Running};
+
+const MAGIC: &[u8; 8] = b"TRSHBASE";
+const VERSION: u32 = 1;
+/// Of the label, bytes.
+const LONGEST_LABEL: usize = 4096;
+const BLOCK: usize = 64 * 1024;
+
+/// Why a stored baseline cannot be used. Never use another in its place: `rebuild` makes it anew.
+#[derive(Debug, thiserror::Error)]
+pub enum BaselineError {
+    /// It could not be read. A retry may help.
+    #[error("reading the baseline failed: {0}")]
+    Read(#[from] io::Error),
+    /// Not a baseline, or of a version that this release does not know.
+    #[error("{0}; it was not written by this release: `rebuild` makes the baseline anew")]
+    Unknown(&'static str),
+    /// Made by another key, or standing for something else.
+    #[error("the baseline is not the one that was expected ({0}); `rebuild` makes it anew")]
+    Foreign(String),
+    /// Bytes are missing, too many, or altered.
+    #[error("the baseline is damaged ({0}); `rebuild` makes it anew")]
+    Corrupt(&'static str),
+    /// Several parts that do not make one.
+    #[error("the baseline's parts are not of one key, in order and without gap; `rebuild` makes it anew")]
+    Parts,
+}
+
+impl BaselineError {
+    /// Whether reading it again may succeed.
+    pub fn can_retry(&self) -> bool {
+        matches!(self, Self::Read(_))
+    }
+}
+
+/// What the header says of a shard.
+struct Head {
+    bucket_bits: u8,
+    tag_bits: u8,
+    entries: u64,
+}
+
+impl Baseline {
+    /// Writes it. `label` is what it stands for, such as the route and the settings that decide what is copied; reading it asks for the same.
+    pub fn write_to(&self, label: &str, out: &mut dyn Write) -> io::Result<()> {
+        if label.len() > LONGEST_LABEL {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the label of a baseline has 4,096 bytes at most"));
+        }
+        let mut out = Checked { inner: out, sum: self.key.of_bytes().start() };
+        out.put(MAGIC)?;
+        out.put(&VERSION.to_le_bytes())?;
+        out.put(&fingerprint(&self.key).to_le_bytes())?;
+        out.put(&number(label.len())?.to_le_bytes())?;
+        out.put(label.as_bytes())?;
+        out.put(&self.range.index().to_le_bytes())?;
+        out.put(&self.range.of().to_le_bytes())?;
+        for shard in &self.shards {
+            out.put(&[shard.bucket_bits, shard.tag_bits])?;
+            out.put(&shard.len().to_le_bytes())?;
+        }
+        out.sum()?;
+        for shard in &self.shards {
+            out.sum = self.key.of_bytes().start();
+            write_shard(shard, &mut out)?;
+            out.sum()?;
+        }
+        out.inner.flush()
+    }
+
+    /// Reads the part of a stored baseline that is in `range`, to the end of the stream. It has to be of `key` and `label`, and whole.
+    pub fn read_from(input: &mut dyn Read, key: &HashKey, label: &str, range: Range) -> Result<Self, BaselineError> {
+        let mut input = Verified { inner: input, sum: key.of_bytes().start() };
+        let (stored, heads) = read_header(&mut input, key, label)?;
+        let (have, want) = (stored.shards(), range.shards());
+        if want.start < have.start || want.end > have.end {
+            return Err(BaselineError::Foreign(format!(
+                "it is part {} of {}, which does not hold part {} of {}",
+                stored.index(),
+                stored.of(),
+                range.index(),
+                range.of()
+            )));
+        }
+        let mut shards = Vec::new();
+        for (index, head) in have.zip(heads) {
+            if want.contains(&index) {
+                input.sum = key.of_bytes().start();
+                shards.push(read_shard(&head, &mut input)?);
+            } else {
+                skip_shard(&head, &mut input)?;
+            }
+        }
+        if input.inner.read(&mut [0])? != 0 {
+            return Err(BaselineError::Corrupt("there are bytes after its end"));
+        }
+        Ok(Self { key: key.clone(), range, shards })
+    }
+}
+
+fn read_header(input: &mut Verified<'_>, key: &HashKey, label: &str) -> Result<(Range, Vec<Head>), BaselineError> {
+    if &input.take::<8>()? != MAGIC {
+        return Err(BaselineError::Unknown("this is not a baseline"));
+    }
+    if u32::from_le_bytes(input.take()?) != VERSION {
+        return Err(BaselineError::Unknown("this baseline is of another version"));
+    }
+    if u128::from_le_bytes(input.take()?) != fingerprint(key) {
+        return Err(BaselineError::Foreign("it was made with another key".to_owned()));
+    }
+    let length = u32::from_le_bytes(input.take()?) as usize;
+    if length > LONGEST_LABEL {
+        return Err(BaselineError::Corrupt("its header"));
+    }
+    let mut stored_label = vec![0; length];
+    input.fill(&mut stored_label)?;
+    let range = Range::new(u32::from_le_bytes(input.take()?), u32::from_le_bytes(input.take()?));
+    let range = range.ok_or(BaselineError::Corrupt("its header"))?;
+    let heads = range.shards().map(|_| read_head(input)).collect::<Result<Vec<_>, _>>()?;
+    input.check("its header")?;
+    if stored_label != label.as_bytes() {
+        let stored = crate::names::excerpt(&String::from_utf8_lossy(&stored_label));
+        return Err(BaselineError::Foreign(format!("it stands for {stored:?}, not for {label:?}")));
+    }
+    for head in &heads {
+        let sound = head.bucket_bits <= MOST_BUCKET_BITS
+            && head.tag_bits <= TAG_BITS
+            && head.entries <= (FULLEST << head.bucket_bits).min(u64::from(u32::MAX));
+        if !sound {
+            return Err(BaselineError::Corrupt("its header"));
+        }
+    }
+    Ok((range, heads))
+}
+
+fn read_head(input: &mut Verified<'_>) -> Result<Head, BaselineError> {
+    let [bucket_bits, tag_bits] = input.take()?;
+    Ok(Head { bucket_bits, tag_bits, entries: u64::from_le_bytes(input.take()?) })
+}
+
+/// A byte for each bucket, its number of entries; then the entries, 8 bytes each.
+fn write_shard(shard: &Shard, out: &mut Checked<'_>) -> io::Result<()> {
+    let mut block = Vec::with_capacity(BLOCK);
+    let full = |block: &Vec<u8>| block.len() >= BLOCK;
+    for pair in shard.starts.windows(2) {
+        let count = u8::try_from(pair[1] - pair[0]);
+        block.push(count.map_err(|_| io::Error::other("a bucket of the baseline has more than 255 entries"))?);
+        if full(&block) {
+            out.put(&block)?;
+            block.clear();
+        }
+    }
+    for entry in &shard.entries {
+        block.extend_from_slice(&entry.load(Ordering::Relaxed).to_le_bytes());
+        if full(&block) {
+            out.put(&block)?;
+            block.clear();
+        }
+    }
+    out.put(&block)
+}
+
+fn read_shard(head: &Head, input: &mut Verified<'_>) -> Result<Shard, BaselineError> {
+    let mut block = vec![0; BLOCK];
+    let buckets = 1_usize << head.bucket_bits;
+    let (mut starts, mut end) = (Vec::with_capacity(buckets + 1), 0_u32);
+    starts.push(0);
+    input.in_blocks(buckets, &mut block, |counts| {
+        starts.extend(counts.iter().map(|count| {
+            end = end.saturating_add(u32::from(*count));
+            end
+        }));
+    })?;
+    if u64::from(end) != head.entries {
+        return Err(BaselineError::Corrupt("a shard's counts"));
+    }
+    let mut entries = Vec::with_capacity(end as usize);
+    input.in_blocks(end as usize * 8, &mut block, |bytes| {
+        let (words, _) = bytes.as_chunks::<8>();
+        entries.extend(words.iter().map(|word| AtomicU64::new(u64::from_le_bytes(*word))));
+    })?;
+    input.check("a shard's sum")?;
+    Ok(Shard { bucket_bits: head.bucket_bits, tag_bits: head.tag_bits, starts, entries })
+}
+
+fn skip_shard(head: &Head, input: &mut Verified<'_>) -> Result<(), BaselineError> {
+    let bytes = (1_u64 << head.bucket_bits) + head.entries * 8 + 16;
+    let skipped = io::copy(&mut (&mut *input.inner).take(bytes), &mut io::sink())?;
+    if skipped == bytes { Ok(()) } else { Err(BaselineError::Corrupt(CUT_OFF)) }
+}
+
+const CUT_OFF: &str = "it is cut off";
+
+/// Tells one key from another, and gives away nothing of it.
+fn fingerprint(key: &HashKey) -> u128 {
+    key.of_bytes().of(b"transship baseline key")
+}
+
+fn number(length: usize) -> io::Result<u32> {
+    u32::try_from(length).map_err(io::Error::other)
+}
+
+/// Sums up what is written.
+struct Checked<'a> {
+    inner: &'a mut dyn Write,
+    sum: Running,
+}
+
+impl Checked<'_> {
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.sum.add(bytes);
+        self.inner.write_all(bytes)
+    }
+
+    fn sum(&mut self) -> io::Result<()> {
+        self.inner.write_all(&self.sum.end().to_le_bytes())
+    }
+}
+
+/// Sums up what is read.
+struct Verified<'a> {
+    inner: &'a mut dyn Read,
+    sum: Running,
+}
+
+impl Verified<'_> {
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), BaselineError> {
+        whole(self.inner.read_exact(bytes))?;
+        self.sum.add(bytes);
+        Ok(())
+    }
+
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], BaselineError> {
+        let mut bytes = [0; N];
+        self.fill(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn in_blocks(
+        &mut self,
+        mut bytes: usize,
+        block: &mut [u8],
+        mut each: impl FnMut(&[u8]),
+    ) -> Result<(), BaselineError> {
+        while bytes > 0 {
+            let length = bytes.min(block.len());
+            self.fill(&mut block[..length])?;
+            each(&block[..length]);
+            bytes -= length;
+        }
+        Ok(())
+    }
+
+    fn check(&mut self, what: &'static str) -> Result<(), BaselineError> {
+        let mut stored = [0; 16];
+        whole(self.inner.read_exact(&mut stored))?;
+        if u128::from_le_bytes(stored) == self.sum.end() { Ok(()) } else { Err(BaselineError::Corrupt(what)) }
+    }
+}
+
+fn whole(read: io::Result<()>) -> Result<(), BaselineError> {
+    read.map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => BaselineError::Corrupt(CUT_OFF),
+        _ => BaselineError::Read(error),
+    })
+}

@@ -1,0 +1,188 @@
+//! One shard of a baseline in memory: buckets of about 9 hashes, looked up in place. Calls nothing of AWS.
+//!
+//! All hashes here have their shard's 8 bits shifted out. The next `bucket_bits` bits name the bucket, the 63 after them are
+//! the entry; its highest bit says whether the object was met in this run. `tag_bits` is less than 63 for one run after a shard has grown
+//! past a power of two: the old entries are a bit short for the larger number of buckets then, until they are met again.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::Standing;
+use super::misses::Misses;
+
+/// An object that was met.
+const MET: u64 = 1 << 63;
+/// Bits of the hash in an entry, at most.
+pub(super) const TAG_BITS: u8 = 63;
+/// Entries a bucket, at most, on average.
+const LOAD: u64 = 12;
+/// A bucket's count is stored in a byte.
+pub(super) const FULLEST: u64 = 255;
+/// A hash is known to 96 bits after the shard's; 33 bits of buckets leave 63.
+pub(super) const MOST_BUCKET_BITS: u8 = 33;
+/// A shard of fewer entries is made anew from whole hashes each time: it may grow a thousandfold from one run to the next.
+const SMALL: u64 = 4096;
+
+/// A set of hashes.
+pub(super) struct Shard {
+    pub(super) bucket_bits: u8,
+    pub(super) tag_bits: u8,
+    /// Where each bucket's entries start, and the end of the last one's.
+    pub(super) starts: Vec<u32>,
+    pub(super) entries: Vec<AtomicU64>,
+}
+
+impl Default for Shard {
+    fn default() -> Self {
+        Self { bucket_bits: 0, tag_bits: TAG_BITS, starts: vec![0, 0], entries: Vec::new() }
+    }
+}
+
+impl Shard {
+    pub(super) fn len(&self) -> u64 {
+        self.entries.len() as u64
+    }
+
+    pub(super) fn is_small(&self) -> bool {
+        self.len() < SMALL
+    }
+
+    fn entries_of(&self, hash: u128) -> &[AtomicU64] {
+        let bucket = bucket(hash, self.bucket_bits);
+        let (start, end) = (self.starts[bucket] as usize, self.starts[bucket + 1] as usize);
+        &self.entries[start..end]
+    }
+
+    /// Reads the first entry that a look-up will need.
+    pub(super) fn approach(&self, hash: u128) -> u64 {
+        self.entries_of(hash).first().map_or(0, |entry| entry.load(Ordering::Relaxed))
+    }
+
+    fn find(&self, hash: u128) -> Option<&AtomicU64> {
+        let tag = tag(hash, self.bucket_bits);
+        let unknown = TAG_BITS - self.tag_bits;
+        self.entries_of(hash).iter().find(|entry| {
+            let other = entry.load(Ordering::Relaxed) & !MET;
+            (other ^ tag) >> unknown == 0
+        })
+    }
+
+    pub(super) fn knows(&self, hash: u128) -> bool {
+        self.find(hash).is_some()
+    }
+
+    /// Marks an object as met, if it is known; then its entry has all its bits again.
+    pub(super) fn meet(&self, hash: u128) -> Standing {
+        match self.find(hash) {
+            None => Standing::New,
+            Some(entry) => {
+                let before = entry.swap(MET | tag(hash, self.bucket_bits), Ordering::Relaxed);
+                if before & MET == 0 { Standing::Known } else { Standing::Again }
+            }
+        }
+    }
+
+    pub(super) fn unmet(&self) -> u64 {
+        self.entries.iter().filter(|entry| entry.load(Ordering::Relaxed) & MET == 0).count() as u64
+    }
+
+    /// The shard after a run: the entries that were met, and what was missing. Says how many of those were there twice.
+    pub(super) fn next(old: &Self, misses: &Misses) -> (Self, u64) {
+        let met = if old.is_small() { 0 } else { old.len() - old.unmet() };
+        let mut bucket_bits = bucket_bits_for(met + misses.len());
+        loop {
+            // Entries of the old shard are known to so many bits that a larger number of buckets leaves less than 63.
+            let grown = if met == 0 { 0 } else { bucket_bits.saturating_sub(old.bucket_bits) };
+            let (shard, twice) = Self::build(old, misses, bucket_bits, TAG_BITS.saturating_sub(grown));
+            let fullest = shard.starts.windows(2).map(|pair| u64::from(pair[1] - pair[0])).max();
+            if fullest <= Some(FULLEST) || bucket_bits == MOST_BUCKET_BITS {
+                return (shard, twice);
+            }
+            bucket_bits += 1;
+        }
+    }
+
+    fn build(old: &Self, misses: &Misses, bucket_bits: u8, tag_bits: u8) -> (Self, u64) {
+        let each = |put: &mut dyn FnMut(u128)| {
+            if !old.is_small() {
+                old.met(&mut *put);
+            }
+            misses.each(put);
+        };
+        let mut starts = vec![0_u32; (1 << bucket_bits) + 1];
+        each(&mut |hash| starts[bucket(hash, bucket_bits) + 1] += 1);
+        for i in 1..starts.len() {
+            starts[i] += starts[i - 1];
+        }
+        let mut entries = vec![0_u64; starts.last().copied().unwrap_or_default() as usize];
+        let mut places = starts.clone();
+        let unknown = TAG_BITS - tag_bits;
+        each(&mut |hash| {
+            let place = &mut places[bucket(hash, bucket_bits)];
+            entries[*place as usize] = tag(hash, bucket_bits) >> unknown << unknown;
+            *place += 1;
+        });
+        drop(places);
+        let twice = in_order(&mut starts, &mut entries);
+        let entries = entries.into_iter().map(AtomicU64::new).collect();
+        (Self { bucket_bits, tag_bits, starts, entries }, twice)
+    }
+
+    /// The hashes of the entries that were met, as far as they are known.
+    fn met(&self, put: &mut dyn FnMut(u128)) {
+        for (bucket, pair) in self.starts.windows(2).enumerate() {
+            for entry in &self.entries[pair[0] as usize..pair[1] as usize] {
+                let entry = entry.load(Ordering::Relaxed);
+                if entry & MET != 0 {
+                    let bits = u32::from(self.bucket_bits);
+                    let bucket = (bucket as u128).checked_shl(128 - bits).unwrap_or_default();
+                    put(bucket | u128::from(entry & !MET) << (65 - bits));
+                }
+            }
+        }
+    }
+}
+
+/// Sorts each bucket, so that the same objects make the same bytes, and takes out what is there twice.
+fn in_order(starts: &mut [u32], entries: &mut Vec<u64>) -> u64 {
+    let before = entries.len();
+    let (mut start, mut kept) = (0, 0_usize);
+    for place in starts.iter_mut().skip(1) {
+        let end = *place as usize;
+        entries[start..end].sort_unstable();
+        let first = kept;
+        for i in start..end {
+            if kept == first || entries[kept - 1] != entries[i] {
+                entries[kept] = entries[i];
+                kept += 1;
+            }
+        }
+        start = end;
+        #[allow(clippy::cast_possible_truncation)] // not more than `end`
+        let shorter = kept as u32;
+        *place = shorter;
+    }
+    entries.truncate(kept);
+    (before - kept) as u64
+}
+
+/// As many bits as leave at most [`LOAD`] entries a bucket.
+fn bucket_bits_for(entries: u64) -> u8 {
+    let buckets = entries.div_ceil(LOAD).next_power_of_two();
+    u8::try_from(buckets.trailing_zeros()).unwrap_or(MOST_BUCKET_BITS).min(MOST_BUCKET_BITS)
+}
+
+fn bucket(hash: u128, bits: u8) -> usize {
+    // 64 bits hold any number of buckets; the shift is in two steps since there may be no bits.
+    #[allow(clippy::cast_possible_truncation)]
+    let leading = (hash >> 64) as u64;
+    #[allow(clippy::cast_possible_truncation)]
+    let bucket = (leading >> 1 >> (63 - bits)) as usize;
+    bucket
+}
+
+/// The 63 bits after the bucket's.
+fn tag(hash: u128, bits: u8) -> u64 {
+    #[allow(clippy::cast_possible_truncation)]
+    let tag = (hash << bits >> 65) as u64;
+    tag
+}

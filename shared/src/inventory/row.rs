@@ -1,0 +1,266 @@
+//! One row of a report's data file: an object, as the inventory saw it. Borrowed from the decoder's block: a plain row costs
+//! no allocation. Calls nothing.
+
+use std::borrow::Cow;
+
+use super::Schema;
+
+/// Where a field stands in the text of its row, without its quotes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+}
+
+/// An object as a report lists it. Made by [`super::RowReader`] only, which has made sure that the row is UTF-8, has as many
+/// columns as the schema, and that its key, size and time can be read.
+#[derive(Debug, Clone, Copy)]
+pub struct Row<'a> {
+    pub(super) schema: &'a Schema,
+    /// The row as it stands in the file, without its line end.
+    pub(super) raw: &'a [u8],
+    /// What `spans` point into: the file's block, or a copy with the quotes taken out.
+    pub(super) text: &'a [u8],
+    pub(super) spans: &'a [Span],
+    pub(super) key: &'a str,
+    pub(super) size: Option<u64>,
+    pub(super) number: u64,
+}
+
+/// Why a row cannot be taken. No retry can help.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RowError {
+    /// Too few or too many columns.
+    #[error("it has {found} columns, fileSchema has {expected}")]
+    Columns {
+        /// How many there are.
+        found: usize,
+        /// How many there should be.
+        expected: usize,
+    },
+    /// Longer than any row can be: a quote is not closed, or this is not CSV.
+    #[error("it does not end within {0} bytes; a quote may not be closed")]
+    TooLong(usize),
+    /// Bytes that are no text.
+    #[error("it is not UTF-8")]
+    NotUtf8,
+    /// Neither form- nor percent-encoded UTF-8.
+    #[error("its key {0:?} does not decode: a percent sign without two hex digits, or bytes that are not UTF-8")]
+    Key(String),
+    /// No key at all.
+    #[error("its key is empty")]
+    NoKey,
+    /// Not a number of bytes.
+    #[error("its size {0:?} is not a number of bytes")]
+    Size(String),
+    /// Not a point in time.
+    #[error("its time {0:?} is not RFC 3339, as in 2026-01-31T00:00:00.000Z")]
+    Time(String),
+    /// Another bucket's.
+    #[error("it is of bucket {found:?}, this report is of {expected:?}")]
+    Bucket {
+        /// The bucket it names.
+        found: String,
+        /// The bucket that the report is about.
+        expected: String,
+    },
+}
+
+impl<'a> Row<'a> {
+    fn field(&self, column: usize) -> &'a [u8] {
+        self.spans.get(column).and_then(|s| self.text.get(s.start as usize..s.end as usize)).unwrap_or_default()
+    }
+
+    /// The reader has made sure that the row is UTF-8, and a field's ends are at characters.
+    fn text(&self, column: usize) -> &'a str {
+        std::str::from_utf8(self.field(column)).unwrap_or_default()
+    }
+
+    fn optional(&self, column: Option<usize>) -> &'a str {
+        column.map(|column| self.text(column)).unwrap_or_default()
+    }
+
+    /// The object's bucket.
+    pub fn bucket(&self) -> &'a str {
+        self.text(self.schema.bucket)
+    }
+
+    pub(crate) fn bucket_bytes(&self) -> &'a [u8] {
+        self.field(self.schema.bucket)
+    }
+
+    /// The object's key, decoded.
+    pub fn key(&self) -> &'a str {
+        self.key
+    }
+
+    /// The object's key as it stands in the file, form- or percent-encoded.
+    pub fn encoded_key(&self) -> &'a str {
+        self.text(self.schema.key)
+    }
+
+    /// The version; empty where there is no such column, and for a null version.
+    pub fn version_id(&self) -> &'a str {
+        self.optional(self.schema.version_id)
+    }
+
+    /// The ETag, without quotes; empty for a delete marker.
+    pub fn etag(&self) -> &'a str {
+        std::str::from_utf8(self.etag_bytes()).unwrap_or_default()
+    }
+
+    fn etag_bytes(&self) -> &'a [u8] {
+        let etag = self.field(self.schema.etag);
+        etag.strip_prefix(b"\"").and_then(|e| e.strip_suffix(b"\"")).unwrap_or(etag)
+    }
+
+    /// Bytes; none for a delete marker.
+    pub fn size(&self) -> Option<u64> {
+        self.size
+    }
+
+    /// RFC 3339, as it stands in the file; for a multipart object the time its upload was *initiated*.
+    pub fn last_modified(&self) -> &'a str {
+        self.text(self.schema.last_modified)
+    }
+
+    /// [`Self::last_modified`] as a point in time.
+    pub fn modified_at(&self) -> Option<jiff::Timestamp> {
+        self.last_modified().parse().ok()
+    }
+
+    /// `STANDARD`, `GLACIER`, …; empty where the report does not have it.
+    pub fn storage_class(&self) -> &'a str {
+        self.optional(self.schema.storage_class)
+    }
+
+    /// `FREQUENT`, `ARCHIVE`, …: the tier of Intelligent-Tiering; empty for other classes.
+    pub fn access_tier(&self) -> &'a str {
+        self.optional(self.schema.access_tier)
+    }
+
+    /// `SSE-S3`, `SSE-C`, …; empty where the report does not have it.
+    pub fn encryption_status(&self) -> &'a str {
+        self.optional(self.schema.encryption_status)
+    }
+
+    /// Whether it is a delete marker, which only a report of all versions lists.
+    pub fn is_delete_marker(&self) -> bool {
+        self.schema.is_delete_marker.is_some_and(|column| self.field(column) == b"true")
+    }
+
+    /// Which row of its file it is, from 1.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The row as it stands in the file, without its line end.
+    pub(crate) fn raw(&self) -> &'a [u8] {
+        self.raw
+    }
+
+    /// Writes what makes this object the one it is, in one form whatever the report's columns, quotes and encodings: key
+    /// (decoded), version, ETag, size, last-modified. Lengths go first, so no two objects have the same bytes.
+    pub(crate) fn identity(&self, into: &mut Vec<u8>) -> Result<(), RowError> {
+        let version = self.schema.version_id.map(|column| self.field(column)).unwrap_or_default();
+        let version = if version == b"null" { &[] } else { version };
+        let etag = self.etag_bytes();
+        let time = canonical_time(self.field(self.schema.last_modified))?;
+        let mut head = [0; 24];
+        head[..4].copy_from_slice(&length(self.key.as_bytes()));
+        head[4..8].copy_from_slice(&length(version));
+        head[8..12].copy_from_slice(&length(etag));
+        head[12..16].copy_from_slice(&length(&time));
+        // No object has 2^64 - 1 bytes, so "none" has a value of its own.
+        head[16..].copy_from_slice(&self.size.unwrap_or(u64::MAX).to_le_bytes());
+        into.clear();
+        into.extend_from_slice(&head);
+        into.extend_from_slice(self.key.as_bytes());
+        into.extend_from_slice(version);
+        into.extend_from_slice(etag);
+        into.extend_from_slice(&time);
+        Ok(())
+    }
+}
+
+fn length(field: &[u8]) -> [u8; 4] {
+    u32::try_from(field.len()).unwrap_or(u32::MAX).to_le_bytes()
+}
+
+/// A time in UTC with three decimals: `2026-01-31T00:00:00.000Z`. What is written so already is not copied.
+fn canonical_time(text: &[u8]) -> Result<Cow<'_, [u8]>, RowError> {
+    if text.is_empty() || is_canonical(text) {
+        return Ok(Cow::Borrowed(text));
+    }
+    let wrong = || RowError::Time(excerpt(text));
+    let time: jiff::Timestamp = std::str::from_utf8(text).ok().and_then(|t| t.parse().ok()).ok_or_else(wrong)?;
+    let form = if time.subsec_nanosecond() % 1_000_000 == 0 { format!("{time:.3}") } else { format!("{time:.9}") };
+    Ok(Cow::Owned(form.into_bytes()))
+}
+
+/// Compares against the shape at once, so that the compiler can do it in a few wide instructions: where the mask is `F0`,
+/// any byte of the row `3x` will do (the digits and six signs that no clock writes).
+fn is_canonical(text: &[u8]) -> bool {
+    const SHAPE: &[u8; 24] = b"0000-00-00T00:00:00.000Z";
+    let Ok(text) = <&[u8; 24]>::try_from(text) else { return false };
+    let mut wrong = 0;
+    for (byte, shape) in text.iter().zip(SHAPE) {
+        let mask = if *shape == b'0' { 0xF0 } else { 0xFF };
+        wrong |= (byte ^ shape) & mask;
+    }
+    wrong == 0
+}
+
+/// The key of a row, decoded. `+` and `%20` are a space, `%2B` is a plus; `scratch` holds the text where it differs.
+pub(super) fn decode_key<'s>(encoded: &'s str, scratch: &'s mut Vec<u8>) -> Result<&'s str, RowError> {
+    if encoded.is_empty() {
+        return Err(RowError::NoKey);
+    }
+    if memchr::memchr2(b'%', b'+', encoded.as_bytes()).is_none() {
+        return Ok(encoded);
+    }
+    let wrong = || RowError::Key(crate::names::excerpt(encoded));
+    scratch.clear();
+    let mut bytes = encoded.bytes();
+    while let Some(byte) = bytes.next() {
+        scratch.push(match byte {
+            b'+' => b' ',
+            b'%' => match (bytes.next().and_then(hex), bytes.next().and_then(hex)) {
+                (Some(high), Some(low)) => high << 4 | low,
+                _ => return Err(wrong()),
+            },
+            plain => plain,
+        });
+    }
+    std::str::from_utf8(scratch).map_err(|_| wrong())
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+/// A number of bytes; none where the field is empty.
+pub(super) fn parse_size(text: &[u8]) -> Result<Option<u64>, RowError> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let mut size: u64 = 0;
+    // 19 digits cannot overflow, and no object is that large.
+    let digits = text.len() <= 19 && text.iter().all(u8::is_ascii_digit);
+    if !digits {
+        return Err(RowError::Size(excerpt(text)));
+    }
+    for digit in text {
+        size = size * 10 + u64::from(digit - b'0');
+    }
+    Ok(Some(size))
+}
+
+fn excerpt(text: &[u8]) -> String {
+    crate::names::excerpt(&String::from_utf8_lossy(text))
+}
