@@ -45,6 +45,8 @@ pub async fn deploy_source(account: &Clients, route: &str, bucket: &str) -> Resu
         ("SourceBucket", bucket),
         ("DestinationAccountId", destination.as_str()),
         ("ExternalId", EXTERNAL_ID),
+        // By default it holds a part of the stack's id.
+        ("RoleName", "transship-demo-source-access"),
     ];
     let template = Template::read(SOURCE, AccountId::source().as_str(), cloud::REGION, &parameters)?;
     make_role(account, &template.properties("SourceAccess")?).await
@@ -87,7 +89,12 @@ async fn attach(
     resource: &str,
 ) -> Result<BTreeMap<String, String>, Error> {
     let function = template.properties(resource)?;
-    let role = make_role(account, &template.properties(&format!("{resource}Role"))?).await?;
+    let role_resource = format!("{resource}Role");
+    let properties = template.properties(&role_resource)?;
+    let role = make_role(account, &properties).await?;
+    for policy in template.managed_policies(&role_resource)? {
+        put_policy(account, &text(&properties["RoleName"])?, &policy.physical_id, &policy.document).await?;
+    }
     let settings: FunctionSettings = serde_json::from_value(
         serde_json::json!({ "role": role, "environment": function["Environment"]["Variables"] }),
     )?;
@@ -116,16 +123,16 @@ async fn make_role(account: &Clients, role: &Value) -> Result<String, Error> {
         .send()
         .await?;
     for policy in role["Policies"].as_array().into_iter().flatten() {
-        account
-            .iam
-            .put_role_policy()
-            .role_name(&name)
-            .policy_name(text(&policy["PolicyName"])?)
-            .policy_document(policy["PolicyDocument"].to_string())
-            .send()
-            .await?;
+        put_policy(account, &name, &text(&policy["PolicyName"])?, &policy["PolicyDocument"]).await?;
     }
     Ok(made.role().ok_or("IAM made no role")?.arn().to_owned())
+}
+
+/// The local cloud has inline policies only: a managed one is put as such, under its own name.
+async fn put_policy(account: &Clients, role: &str, name: &str, document: &Value) -> Result<(), Error> {
+    let put = account.iam.put_role_policy().role_name(role).policy_name(name);
+    put.policy_document(document.to_string()).send().await?;
+    Ok(())
 }
 
 fn triggers(events: &Value, function: &str) -> Result<Vec<LambdaFunctionConfiguration>, Error> {

@@ -2,6 +2,7 @@
 //! `!Sub`, `!GetAtt`, `!If` and conditions. So what the tests run with is what a user deploys.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use serde_json::{Map, Value as Json};
 use serde_yaml_ng::Value as Yaml;
@@ -11,6 +12,16 @@ use crate::Error;
 /// The stack that everything here belongs to.
 pub const STACK_ID: &str =
     "arn:aws:cloudformation:us-east-1:222222222222:stack/transship-demo/5f1f7b60-0000-4000-8000-000000000000";
+
+/// A managed policy as CloudFormation would make it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManagedPolicy {
+    /// Another one where CloudFormation replaces the policy: its name, description or path differ (the properties of
+    /// `AWS::IAM::ManagedPolicy` that cannot be changed). What else differs, it changes in place.
+    pub physical_id: String,
+    /// What it allows.
+    pub document: Json,
+}
 
 /// A template with its parameters' values.
 #[derive(Debug)]
@@ -24,10 +35,14 @@ impl Template {
     /// is an error, as on `sam deploy`.
     pub fn read(text: &str, account: &str, region: &str, parameters: &[(&str, &str)]) -> Result<Self, Error> {
         let document: Yaml = serde_yaml_ng::from_str(text)?;
-        let mut names: BTreeMap<String, String> =
-            [("AWS::AccountId", account), ("AWS::Region", region), ("AWS::Partition", "aws"), ("AWS::NoValue", "")]
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .into();
+        let mut names: BTreeMap<String, String> = [
+            ("AWS::AccountId", account),
+            ("AWS::Region", region),
+            ("AWS::Partition", "aws"),
+            ("AWS::StackId", STACK_ID),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
         let declared = document["Parameters"].as_mapping().ok_or("the template has no Parameters")?;
         for (name, _) in parameters {
             if !declared.contains_key(*name) {
@@ -51,6 +66,28 @@ impl Template {
             return Err(format!("the template has no resource {resource}").into());
         }
         self.resolve(found)
+    }
+
+    /// The managed policies that the template attaches to a role of its own.
+    pub fn managed_policies(&self, role: &str) -> Result<Vec<ManagedPolicy>, Error> {
+        let resources = self.document["Resources"].as_mapping().ok_or("the template has no Resources")?;
+        let mut found = Vec::new();
+        for (name, resource) in resources {
+            if resource["Type"].as_str() != Some("AWS::IAM::ManagedPolicy") {
+                continue;
+            }
+            let name = scalar(name).ok_or("a resource's name is no string")?;
+            let mut properties = self.properties(&name)?;
+            if properties["Roles"].as_array().is_some_and(|roles| roles.iter().any(|attached| attached == role)) {
+                let fixed =
+                    ["ManagedPolicyName", "Description", "Path"].map(|property| properties[property].to_string());
+                let mut hasher = DefaultHasher::new();
+                fixed.hash(&mut hasher);
+                let physical_id = format!("{name}-{:x}", hasher.finish());
+                found.push(ManagedPolicy { physical_id, document: properties["PolicyDocument"].take() });
+            }
+        }
+        Ok(found)
     }
 
     fn resolve(&self, value: &Yaml) -> Result<Json, Error> {
@@ -92,8 +129,24 @@ impl Template {
                 let name = scalar(condition).ok_or("!If wants a condition's name")?;
                 self.resolve(if self.holds(&self.document["Conditions"][name.as_str()])? { yes } else { no })
             }
+            "!Select" => {
+                let [index, list] = self.arguments(argument)?;
+                let index: usize = index.as_u64().ok_or("!Select wants a number")?.try_into()?;
+                Ok(list.get(index).cloned().ok_or("!Select finds nothing")?)
+            }
+            "!Split" => {
+                let [delimiter, text] = self.arguments(argument)?;
+                let (delimiter, text) = (delimiter.as_str().ok_or("!Split wants a text")?, text.as_str());
+                Ok(text.ok_or("!Split wants a text")?.split(delimiter).map(Json::from).collect::<Vec<_>>().into())
+            }
             other => Err(format!("{other} is not read here").into()),
         }
+    }
+
+    fn arguments(&self, argument: &Yaml) -> Result<[Json; 2], Error> {
+        let list = argument.as_sequence().ok_or("the function wants a list")?;
+        let list = list.iter().map(|item| self.resolve(item)).collect::<Result<Vec<_>, _>>()?;
+        list.try_into().map_err(|_| "the function wants two arguments".into())
     }
 
     /// An ARN that only names the resource, where an ARN is asked for; else the attribute's own name.
@@ -165,12 +218,13 @@ Resources:
       Where: !If [Here, !Ref "AWS::Region", !Ref Region]
       Gone: !If [Here, !Ref "AWS::NoValue", 1]
       List: [1, !If [Here, !Ref "AWS::NoValue", 2], 3]
+      Part: !Select [1, !Split ["/", !Ref "AWS::StackId"]]
 "#;
 
     #[test]
     fn resolves_what_our_template_uses() {
         let template = Template::read(TEXT, "222222222222", "us-east-1", &[("Name", "a")]).unwrap();
-        let expected = serde_json::json!({ "Name": "x-a-222222222222", "Where": "us-east-1", "List": [1, 3] });
+        let expected = serde_json::json!({ "Name": "x-a-222222222222", "Where": "us-east-1", "List": [1, 3], "Part": "transship-demo" });
         assert_eq!(template.properties("Thing").unwrap(), expected);
     }
 

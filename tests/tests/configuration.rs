@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_yaml_ng::Value;
 use transship::config::{Presence, Setting};
-use transship::setup::{PARAMETERS, STACK_ID};
+use transship::setup::{PARAMETERS, PATIENCE_SECONDS, STACK_ID};
 
 const DOC: &str = include_str!("../../docs/CONFIGURATION.md");
 
@@ -49,7 +49,7 @@ fn every_variable_of_setup_has_a_row_with_its_default() {
         Presence::Optional => "none".to_owned(),
         Presence::Default(value) => value.to_owned(),
     };
-    let settings = PARAMETERS.iter().map(|parameter| &parameter.setting).chain([&STACK_ID]);
+    let settings = PARAMETERS.iter().map(|parameter| &parameter.setting).chain([&STACK_ID, &PATIENCE_SECONDS]);
     let expected: BTreeMap<_, _> = settings.map(|setting| (setting.name.to_owned(), default(setting))).collect();
     assert_eq!(documented("setup"), expected);
 }

@@ -50,8 +50,8 @@ pub(crate) enum Unanswered {
     /// The answer could not be put together.
     #[error("the answer could not be put together: {0}")]
     Answer(String),
-    /// The URL takes it no more.
-    #[error("the URL for the answer refused it with HTTP status {0}")]
+    /// The URL did not take it until the time was up.
+    #[error("the URL for the answer refused it with HTTP status {0} until the time was up")]
     Refused(u16),
     /// It did not get through until the time was up.
     #[error("the answer did not get through: {0}")]
@@ -70,8 +70,9 @@ pub(crate) async fn send(
     loop {
         let failed = match put(connector, &caller.response_url, &body).await {
             Ok(200..=299) => return Ok(()),
-            Ok(status @ (408 | 429 | 500..=599)) => Unanswered::NoConnection(format!("HTTP status {status}")),
-            Ok(status) => return Err(Unanswered::Refused(status)),
+            // A refusal may be the bucket's Region, or a clock, that comes right; nothing is lost by asking again, and
+            // an answer that never arrives costs the stack an hour.
+            Ok(status) => Unanswered::Refused(status),
             Err(error) => error,
         };
         tracing::warn!(error = %failed, "CloudFormation is not told yet");
@@ -107,7 +108,8 @@ fn redacted(reason: &str, caller: &Caller) -> String {
     reason.replace(&caller.response_url, "(URL)")
 }
 
-fn shortened(reason: &str) -> String {
+/// A text that an answer has room for.
+pub(crate) fn shortened(reason: &str) -> String {
     if reason.len() <= LARGEST_REASON {
         return reason.to_owned();
     }

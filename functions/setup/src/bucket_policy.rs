@@ -7,7 +7,7 @@
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::ProvideErrorMetadata;
-use transship::error::{AwsError, Class};
+use transship::error::AwsError;
 use transship::names::{AccountId, BucketName};
 use transship::policy::{Difference, PolicyError, SidPrefix, Statement, merge, remove, stale_principals};
 
@@ -67,55 +67,73 @@ impl Bucket<'_> {
         patience: &mut Patience,
         there: impl Fn(),
     ) -> Result<(), SetupError> {
+        let mut before = None;
         for _ in 0..MOST_WRITES {
-            let existing = persist(patience, |_| false, || self.policy()).await?;
+            let existing = self.settled(before.as_ref(), patience).await?;
             there();
             let merged = merge(existing.as_deref(), ours, owner).map_err(|error| self.no_policy(error))?;
             if !merged.changed {
                 return Ok(());
             }
-            self.put(&merged.text, patience).await?;
+            before = self.put(&merged.text, patience).await?.then_some(existing);
         }
         Err(self.keeps_changing())
     }
 
     /// Takes our statements out, and the policy away if nothing is left in it. A bucket that is gone has none.
     pub(crate) async fn take_down(&self, owner: &SidPrefix, patience: &mut Patience) -> Result<(), SetupError> {
+        let mut before = None;
         for _ in 0..MOST_WRITES {
-            let existing = match persist(patience, |_| false, || self.policy()).await {
+            let existing = match self.settled(before.as_ref(), patience).await {
                 Ok(existing) => existing,
                 Err(SetupError::Aws { error, .. }) if error.code == "NoSuchBucket" => return Ok(()),
                 Err(error) => return Err(error),
             };
             let Some(existing) = existing else { return Ok(()) };
             let removed = remove(&existing, owner).map_err(|error| self.no_policy(error))?;
-            match removed.text {
+            let is_written = match removed.text {
                 _ if !removed.changed => return Ok(()),
                 Some(text) => self.put(&text, patience).await?,
-                None => persist(patience, aborted, || self.delete()).await?,
-            }
+                None => persist(patience, aborted, || self.delete()).await.map(|()| true)?,
+            };
+            before = is_written.then_some(Some(existing));
         }
         Err(self.keeps_changing())
     }
 
+    /// The policy. After a write, S3 may show for a moment what stood there `before`: that is read again for a while
+    /// before it is taken for somebody's who undid the write.
+    async fn settled(
+        &self,
+        before: Option<&Option<String>>,
+        patience: &mut Patience,
+    ) -> Result<Option<String>, SetupError> {
+        let mut reading = patience.for_reading();
+        loop {
+            let found = persist(patience, |_| false, || self.policy()).await?;
+            if before != Some(&found) || !reading.again().await {
+                return Ok(found);
+            }
+        }
+    }
+
     /// Puts the policy, and waits while S3 does not know the copy role yet. When somebody else writes at the same moment
-    /// this returns, so that the policy is read again.
-    async fn put(&self, text: &str, patience: &mut Patience) -> Result<(), SetupError> {
+    /// this returns false, so that the policy is read again.
+    async fn put(&self, text: &str, patience: &mut Patience) -> Result<bool, SetupError> {
         loop {
             let call = self.client.put_bucket_policy().bucket(self.name.as_str()).policy(text);
             let error = match call.expected_bucket_owner(self.account.as_str()).send().await {
-                Ok(_) => return Ok(()),
+                Ok(_) => return Ok(true),
                 Err(error) => AwsError::new("PutBucketPolicy", &error),
             };
             let is_unknown_principal = is_unknown_principal(&error);
             if is_unknown_principal {
                 self.refuse_stale(text)?;
             }
-            let may_heal = error.class == Class::Transient || is_unknown_principal;
-            if may_heal && patience.again().await {
+            if patience.again_after(&error, is_unknown_principal).await {
                 tracing::warn!(%error, bucket = %self.name, "the policy is not taken yet");
                 if aborted(&error) {
-                    return Ok(());
+                    return Ok(false);
                 }
                 continue;
             }

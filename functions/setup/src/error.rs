@@ -61,6 +61,22 @@ pub(crate) enum SetupError {
         /// Writes.
         times: u32,
     },
+    /// The source account's role does not let us in, so something stays there: its owner has to know.
+    #[error(
+        "{error}. Left in the source account: statements {sids}* in the policy of {bucket}, and its inventory configuration \
+         {inventory}. Restore that role and try again; or have the owner remove these, update the stack with an empty \
+         SourceAccessRoleArn (then setup leaves the source account alone), and try again"
+    )]
+    Unreachable {
+        /// What kept us out.
+        error: Box<Self>,
+        /// What the Sids of our statements begin with.
+        sids: String,
+        /// The source bucket.
+        bucket: String,
+        /// The configuration's id.
+        inventory: String,
+    },
     /// An update asks for what AWS cannot do.
     #[error("{0}")]
     NotPossible(String),
@@ -74,6 +90,24 @@ fn lines(errors: &[SetupError]) -> String {
 }
 
 impl SetupError {
+    /// Whether it was another's to let us in, and they did not: no permission, or a bucket that is elsewhere.
+    pub(crate) fn is_out_of_reach(&self) -> bool {
+        match self {
+            Self::Aws { error, .. } => {
+                let elsewhere = [
+                    "PermanentRedirect",
+                    "AuthorizationHeaderMalformed",
+                    "MethodNotAllowed",
+                    "IllegalLocationConstraintException",
+                ];
+                error.code.starts_with("AccessDenied") || elsewhere.contains(&error.code.as_str())
+            }
+            Self::Unreachable { error, .. } => error.is_out_of_reach(),
+            Self::Several(errors) => errors.iter().all(Self::is_out_of_reach),
+            _ => false,
+        }
+    }
+
     /// A failed call. `needs` is the permission, as `ROLE needs ACTION on RESOURCE`.
     pub(crate) fn aws<E>(
         operation: &'static str,

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use serde_json::{Value, json};
 use transship::config::{Env, ProcessEnv};
-use transship::setup::{Deployment, Given, PhysicalId, Place, STACK_ID};
+use transship::setup::{Deployment, Given, PATIENCE_SECONDS, PhysicalId, Place, STACK_ID};
 
 use crate::answer::{self, Outcome};
 use crate::check::check;
@@ -21,6 +22,21 @@ use crate::live::Live;
 use crate::outputs::outputs;
 use crate::preview::preview;
 use crate::progress::Progress;
+
+/// How long an operator's command doubts a refusal: somebody waits.
+const COMMAND_DOUBT: Duration = Duration::from_secs(5);
+/// How long a request of CloudFormation does, unless `PATIENCE_SECONDS` says otherwise.
+const LIFECYCLE_DOUBT: Duration = Duration::from_secs(30);
+
+/// How long "access denied" may be a permission that was just given. A wrong value does not keep CloudFormation waiting.
+fn patience(env: &dyn Env) -> Duration {
+    let Some(given) = env.get(PATIENCE_SECONDS.name).filter(|given| !given.is_empty()) else { return LIFECYCLE_DOUBT };
+    if let Ok(seconds) = given.parse() {
+        return Duration::from_secs(seconds);
+    }
+    tracing::warn!(variable = PATIENCE_SECONDS.name, given, "expected a number of seconds; 30 are taken");
+    LIFECYCLE_DOUBT
+}
 
 /// Handles invocations. Holds nothing of one invocation for the next.
 #[derive(Debug)]
@@ -81,7 +97,7 @@ impl Handler {
                 self.answer(&caller, outcome, times).await
             }
             Event::Lifecycle(request, caller) => {
-                let steps = Live::new(&self.sdk, Some(caller.stack_id.clone()), times.stop);
+                let steps = Live::new(&self.sdk, Some(caller.stack_id.clone()), times.stop, patience(&ProcessEnv));
                 let progress = Arc::new(Progress::default());
                 let work = perform(steps, request, caller.clone(), Arc::clone(&progress));
                 let outcome = settled(&caller, &progress, times, Box::pin(work)).await;
@@ -96,7 +112,7 @@ impl Handler {
     async fn command(&self, command: Command, context: &Context, times: Times) -> Result<Value, Failure> {
         let place = Place::new(&context.invoked_function_arn, &ProcessEnv);
         let stack_id = ProcessEnv.get(STACK_ID.name).filter(|id| !id.is_empty());
-        let live = Live::new(&self.sdk, stack_id, times.stop);
+        let live = Live::new(&self.sdk, stack_id, times.stop, COMMAND_DOUBT.min(patience(&ProcessEnv)));
         let work = async move {
             let deployment = Deployment::new(&Given::from_env(&ProcessEnv), &place)?;
             let document = match command {
@@ -191,11 +207,11 @@ type Read = Result<Deployment, SetupError>;
 async fn create(steps: &impl Steps, deployment: Read, progress: &Progress) -> Outcome {
     let route = deployment.as_ref().ok().map(|deployment| deployment.route.name.clone());
     let done = match deployment {
-        Ok(deployment) => lifecycle::put_up(steps, &deployment, None, false, progress).await.map(|()| deployment),
+        Ok(deployment) => lifecycle::put_up(steps, &deployment, None, false, progress).await.map(|_| deployment),
         Err(error) => Err(error),
     };
     match done {
-        Ok(deployment) => success(&deployment, PhysicalId::of(&deployment.route.name).to_string()),
+        Ok(deployment) => success(&deployment, PhysicalId::of(&deployment.route.name).to_string(), None),
         Err(error) => failed(&error, PhysicalId::failed(route.as_ref(), progress.all_touched()).to_string()),
     }
 }
@@ -208,7 +224,7 @@ async fn update(steps: &impl Steps, new: Read, old: Option<Deployment>, id: Stri
     };
     let new_id = PhysicalId::of(&new.route.name).to_string();
     match lifecycle::put_up(steps, &new, old.as_ref(), new_id != id, progress).await {
-        Ok(()) => success(&new, new_id),
+        Ok(left) => success(&new, new_id, left.as_ref()),
         Err(error) => failed(&error, id),
     }
 }
@@ -227,8 +243,8 @@ async fn delete(steps: &impl Steps, deployment: Read, id: String, progress: &Pro
     }
 }
 
-fn success(deployment: &Deployment, physical_id: String) -> Outcome {
-    match outputs(deployment) {
+fn success(deployment: &Deployment, physical_id: String, left: Option<&SetupError>) -> Outcome {
+    match outputs(deployment, left) {
         Ok(data) => Outcome { failure: None, physical_id, data },
         Err(error) => Outcome { failure: Some(error.to_string()), physical_id, data: BTreeMap::new() },
     }

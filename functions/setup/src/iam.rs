@@ -100,7 +100,7 @@ impl CopyRole<'_> {
             match persist(patience, concurrent, || self.create(&wanted)).await {
                 // Made by an attempt whose answer was lost, or by somebody else meanwhile: looking again tells.
                 Err(SetupError::Aws { error, .. }) if error.code == "EntityAlreadyExists" => {
-                    found = self.found(*patience).await?;
+                    found = Some(self.seen(*patience).await?);
                 }
                 created => created?,
             }
@@ -124,6 +124,24 @@ impl CopyRole<'_> {
         Ok(found)
     }
 
+    /// The role that IAM says is there, once it shows itself: nothing is written to one that is not proved ours.
+    async fn seen(&self, mut patience: Patience) -> Result<Found, SetupError> {
+        loop {
+            if let Some(found) = self.found(patience).await? {
+                return Ok(found);
+            }
+            if !patience.again().await {
+                return Err(SetupError::NotOurs {
+                    what: format!("a role named {}", self.name()),
+                    found: "CreateRole says so, and GetRole does not show it".to_owned(),
+                    advice:
+                        "look whether that role is there and has the tag transship:stack of this stack, then try again"
+                            .to_owned(),
+                });
+            }
+        }
+    }
+
     pub(crate) fn refuse_foreign(&self, found: &Found) -> Result<(), SetupError> {
         let what = format!("role {}", self.arn());
         if let Some(why) = self.foreign(found) {
@@ -133,12 +151,13 @@ impl CopyRole<'_> {
                 advice: "give the stack another Route, or delete that role if no stack needs it any more".to_owned(),
             });
         }
-        if found.path != self.deployment.role_path {
-            return Err(SetupError::NotOurs {
-                what,
-                found: format!("its path is {}", found.path),
-                advice: format!("set CopyRolePath to {}", found.path),
-            });
+        let (path, wanted) = (&found.path, &self.deployment.role_path);
+        if path != wanted {
+            return Err(SetupError::NotPossible(format!(
+                "{what}: the role is there with path {path}, and CopyRolePath is {wanted}: IAM cannot move a role, and a \
+                 new one would leave the source bucket's policy with a stale principal. Nothing was changed; set \
+                 CopyRolePath to {path}, or deploy a route of another name"
+            )));
         }
         Ok(())
     }

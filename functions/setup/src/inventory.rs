@@ -78,18 +78,36 @@ impl Inventory<'_> {
         there: impl Fn(),
     ) -> Result<(), SetupError> {
         let wanted = wanted(self.deployment).map_err(|error| SetupError::NotPossible(error.to_string()))?;
+        let mut before = None;
         for _ in 0..MOST_WRITES {
-            let found = persist(patience, |_| false, || self.find()).await?;
+            let found = self.settled(before.as_ref(), patience).await?;
             if let Some(found) = &found {
                 self.refuse_foreign(found, also)?;
             }
             there();
-            if found.is_some_and(|found| facts(&found) == facts(&wanted)) {
+            let facts_found = found.as_ref().map(facts);
+            if facts_found.as_ref() == Some(&facts(&wanted)) {
                 return Ok(());
             }
             persist(patience, conflict, || self.put(&wanted)).await?;
+            before = Some(facts_found);
         }
         Err(SetupError::KeepsChanging { what: self.target(), times: MOST_WRITES })
+    }
+
+    /// The configuration. After a write, S3 may show for a moment what stood there `before`.
+    async fn settled(
+        &self,
+        before: Option<&Option<Facts>>,
+        patience: &mut Patience,
+    ) -> Result<Option<InventoryConfiguration>, SetupError> {
+        let mut reading = patience.for_reading();
+        loop {
+            let found = persist(patience, |_| false, || self.find()).await?;
+            if before != Some(&found.as_ref().map(facts)) || !reading.again().await {
+                return Ok(found);
+            }
+        }
     }
 
     pub(crate) fn refuse_foreign(

@@ -34,21 +34,19 @@ pub(crate) trait Steps: Send + Sync {
 pub(crate) enum Eager {
     /// Wait a while.
     Patient,
-    /// What is refused now was refused for good, most likely.
+    /// What is refused was refused for good, most likely, unless setup's own permissions are as new as its invocation.
     Brief,
 }
 
-/// Puts up everything, then takes down what only `old` had, unless CloudFormation is going to delete that.
+/// Puts up everything, then takes down what only `old` had, unless CloudFormation is going to delete that. What of it
+/// could not be taken down is returned: it does not make the update fail.
 pub(crate) async fn put_up(
     steps: &impl Steps,
     new: &Deployment,
     old: Option<&Deployment>,
     replaced: bool,
     progress: &Progress,
-) -> Result<(), SetupError> {
-    if let Some(old) = old {
-        possible(new, old)?;
-    }
+) -> Result<Option<SetupError>, SetupError> {
     for step in Step::ORDER {
         if step.is_in_source_account() {
             if new.hands_off() {
@@ -61,8 +59,26 @@ pub(crate) async fn put_up(
         steps.put_up(step, new, old, progress).await?;
     }
     match old {
-        Some(old) if !replaced => take_down_all(steps, old, left_behind(old, new), progress).await,
-        _ => Ok(()),
+        Some(old) if !replaced => take_down_old(steps, old, left_behind(old, new), progress).await,
+        _ => Ok(None),
+    }
+}
+
+/// What is out of our reach stops no update, and above all no rollback: where the new could not be reached, its rollback
+/// cannot reach it either, and nothing of ours is there.
+async fn take_down_old(
+    steps: &impl Steps,
+    old: &Deployment,
+    there: Vec<Step>,
+    progress: &Progress,
+) -> Result<Option<SetupError>, SetupError> {
+    match take_down_all(steps, old, there, progress).await {
+        Ok(()) => Ok(None),
+        Err(error) if error.is_out_of_reach() => {
+            tracing::error!(%error, "left behind by this update");
+            Ok(Some(error))
+        }
+        Err(error) => Err(error),
     }
 }
 
@@ -94,7 +110,7 @@ async fn take_down_all(
             progress.doing("assuming the source account's role");
             if let Err(error) = steps.reach_source(deployment, Eager::Brief).await {
                 is_source_shut = true;
-                failed.push(unreachable(deployment, &error));
+                failed.push(unreachable(deployment, error));
                 continue;
             }
         }
@@ -114,26 +130,13 @@ async fn take_down_all(
     }
 }
 
-/// Nothing is left behind unsaid: the owner of the source account has to know.
-fn unreachable(deployment: &Deployment, error: &SetupError) -> SetupError {
+/// Nothing is left behind unsaid.
+fn unreachable(deployment: &Deployment, error: SetupError) -> SetupError {
     let route = &deployment.route;
-    SetupError::NotPossible(format!(
-        "{error}. Left in the source account: statements {sid}* in the policy of {bucket}, and its inventory \
-         configuration {id}. Restore that role and try again; or have the owner remove these, update the stack with an \
-         empty SourceAccessRoleArn (then setup leaves the source account alone), and try again",
-        sid = route.sid_prefix(),
-        bucket = route.source_bucket,
-        id = route.inventory_id,
-    ))
-}
-
-fn possible(new: &Deployment, old: &Deployment) -> Result<(), SetupError> {
-    if new.role_name == old.role_name && new.role_path != old.role_path {
-        return Err(SetupError::NotPossible(format!(
-            "CopyRolePath cannot change from {} to {}: IAM cannot move a role, and a new one would leave the source \
-             bucket's policy with a stale principal. Nothing was changed; keep the path, or deploy a route of another name",
-            old.role_path, new.role_path
-        )));
+    SetupError::Unreachable {
+        error: Box::new(error),
+        sids: route.sid_prefix().to_string(),
+        bucket: route.source_bucket.to_string(),
+        inventory: route.inventory_id.to_string(),
     }
-    Ok(())
 }

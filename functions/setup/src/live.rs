@@ -20,8 +20,8 @@ use crate::progress::Progress;
 
 /// How long IAM may take until S3 knows a role: seconds, seldom more than a minute.
 const PROPAGATION: Duration = Duration::from_secs(100);
-/// How long a refusal is doubted when something is taken down.
-const BRIEF: Duration = Duration::from_secs(5);
+/// How long something is kept at that is taken down.
+const BRIEF: Duration = Duration::from_secs(30);
 /// The first pause.
 const PAUSE: Duration = Duration::from_millis(500);
 /// Between the end of waiting and the end of the work.
@@ -45,13 +45,17 @@ pub(crate) struct Live {
     pub(crate) stack_id: Option<String>,
     /// Waiting ends then, so that what was waited for is told, and not only that time was up.
     until: Instant,
+    /// How long refusals are doubted.
+    doubt: Duration,
+    /// The permissions of setup's own role were changed before the invocation, if at all: they are in doubt until then.
+    doubt_until: Instant,
     /// The source account's client, and the role it was made by.
     source: Mutex<Option<(SourceAccess, aws_sdk_s3::Client)>>,
 }
 
 impl Live {
-    /// For one invocation: nothing is kept for the next.
-    pub(crate) fn new(sdk: &SdkConfig, stack_id: Option<String>, stop: Instant) -> Self {
+    /// For one invocation: nothing is kept for the next. "Access denied" is doubted for as long as `doubt`.
+    pub(crate) fn new(sdk: &SdkConfig, stack_id: Option<String>, stop: Instant, doubt: Duration) -> Self {
         let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(BACKOFF);
         let sdk = sdk.to_builder().retry_config(retries).build();
         Self {
@@ -61,12 +65,15 @@ impl Live {
             sdk,
             stack_id,
             until: stop.checked_sub(MARGIN).unwrap_or(stop),
+            doubt,
+            doubt_until: Instant::now() + doubt,
             source: Mutex::new(None),
         }
     }
 
     fn patience(&self, time: Duration) -> Patience {
-        Patience::new(time.min(self.until.saturating_duration_since(Instant::now())), PAUSE)
+        let left = self.until.saturating_duration_since(Instant::now());
+        Patience::new(time.min(left), PAUSE).doubting(self.doubt_until)
     }
 
     /// An S3 client of another Region.
@@ -93,10 +100,12 @@ impl Live {
         {
             return Ok(Some(client.clone()));
         }
-        let mut patience = self.patience(if eager == Eager::Patient { PROPAGATION / 2 } else { BRIEF });
-        let denied = |error: &transship::error::AwsError| error.code == "AccessDenied";
-        let session = || self.assume(deployment, access);
-        let credentials = persist(&mut patience, denied, session).await?;
+        let mut patience = self.patience(BRIEF);
+        if eager == Eager::Patient {
+            // The source account's role may be as new as the stack.
+            patience = patience.doubting(Instant::now() + self.doubt);
+        }
+        let credentials = persist(&mut patience, |_| false, || self.assume(deployment, access)).await?;
         let config = aws_sdk_s3::config::Builder::from(&self.sdk).credentials_provider(credentials).build();
         let client = aws_sdk_s3::Client::from_conf(config);
         *source = Some((access.clone(), client.clone()));
@@ -201,7 +210,7 @@ impl Steps for Live {
     }
 
     async fn take_down(&self, step: Step, deployment: &Deployment) -> Result<(), SetupError> {
-        let mut patience = self.patience(BRIEF * 4);
+        let mut patience = self.patience(BRIEF);
         let patience = &mut patience;
         let owner = deployment.route.sid_prefix();
         match step {

@@ -6,12 +6,18 @@ use transship::policy::PolicyError;
 use transship::policy::documents::{inventory_configuration, source_bucket_statements};
 use transship::setup::Deployment;
 
+use crate::answer;
+use crate::error::SetupError;
+
 /// The names are the same in both cases: a template names them, and an attribute that is not there fails the stack.
 const NOT_NEEDED: &str = "nothing to do: setup keeps the source account's part itself";
 
 /// The attributes. In a hand-off, what the source account's owner has to put; `{"action":"preview"}` tells it at length,
-/// with the commands, since an answer may have 4 KB.
-pub(crate) fn outputs(deployment: &Deployment) -> Result<BTreeMap<&'static str, String>, PolicyError> {
+/// with the commands, since an answer may have 4 KB. `left` is what an update could not take down.
+pub(crate) fn outputs(
+    deployment: &Deployment,
+    left: Option<&SetupError>,
+) -> Result<BTreeMap<&'static str, String>, PolicyError> {
     let route = &deployment.route;
     let mut data = BTreeMap::from([
         ("CopyRoleArn", route.role.to_string()),
@@ -19,6 +25,7 @@ pub(crate) fn outputs(deployment: &Deployment) -> Result<BTreeMap<&'static str, 
         ("SourceBucketPolicyStatements", NOT_NEEDED.to_owned()),
         ("SourceInventoryConfiguration", NOT_NEEDED.to_owned()),
         ("HandOffCommand", NOT_NEEDED.to_owned()),
+        ("LeftBehind", left.map_or_else(|| "nothing".to_owned(), |error| answer::shortened(&error.to_string()))),
     ]);
     if deployment.hands_off() {
         let json = |error| PolicyError::NotJson(error);

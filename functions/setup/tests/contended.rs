@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use cloud::cloudformation::StackError;
 use cloud::front::{Fault, When};
 use serde_json::{Value, json};
-use support::{COPY_ROLE, World, lambda_trust, properties, setup_policy, theirs, with};
+use support::{COPY_ROLE, World, lambda_trust, properties, some_policy, theirs, with};
 
 /// What becomes of the n-th write of the source bucket's policy, whoever writes it; the counter counts them.
 fn at_write(world: &World, fault: impl Fn(usize) -> Fault + Send + Sync + 'static) -> Arc<AtomicUsize> {
@@ -19,13 +19,22 @@ fn at_write(world: &World, fault: impl Fn(usize) -> Fault + Send + Sync + 'stati
 
 /// As [`at_write`], at reads as well: these see how many writes there were.
 fn on_source_policy(world: &World, fault: impl Fn(&str, usize) -> Fault + Send + Sync + 'static) -> Arc<AtomicUsize> {
+    on_source("PutBucketPolicy", world, fault)
+}
+
+/// The same with another write.
+fn on_source(
+    write: &'static str,
+    world: &World,
+    fault: impl Fn(&str, usize) -> Fault + Send + Sync + 'static,
+) -> Arc<AtomicUsize> {
     let writes = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&writes);
-    world.cloud.faults().script(move |seen| {
+    world.script(move |seen| {
         if seen.path.trim_end_matches('/') != "/vendor-photos" {
             return Fault::None;
         }
-        let is_write = usize::from(seen.operation == "PutBucketPolicy");
+        let is_write = usize::from(seen.operation == write);
         let n = counted.fetch_add(is_write, Ordering::SeqCst) + is_write;
         fault(&seen.operation, n)
     });
@@ -64,11 +73,11 @@ async fn a_write_that_undoes_ours_is_seen_when_we_read_back_and_both_parties_sta
     let mut world = World::new().await;
     let s3 = world.source.s3.clone();
     let writes = at_write(&world, move |n| if n == 1 { somebody_writes(&s3) } else { Fault::None });
-    world.stack.create(&world.cloud, properties()).await.unwrap();
-    world.cloud.faults().clear();
+    world.create(properties()).await.unwrap();
+    world.no_faults();
     assert_eq!(writes.load(Ordering::SeqCst), 3, "ours, theirs, ours again");
     assert_eq!(parties(&world).await, (1, 2));
-    world.stack.delete(&world.cloud).await.unwrap();
+    world.delete().await.unwrap();
     assert_eq!(parties(&world).await, (1, 0));
 }
 
@@ -86,10 +95,61 @@ async fn a_write_that_s3_aborts_is_begun_again_with_what_the_other_wrote() {
         ),
         _ => Fault::None,
     });
-    world.stack.create(&world.cloud, properties()).await.unwrap();
-    world.cloud.faults().clear();
+    world.create(properties()).await.unwrap();
+    world.no_faults();
     assert_eq!(writes.load(Ordering::SeqCst), 3, "theirs, ours aborted, ours");
     assert_eq!(parties(&world).await, (1, 2));
+}
+
+/// What S3 shows for a moment after a write: what was there before.
+fn stale_reads(operation: &'static str, code: &'static str) -> impl Fn(&str, usize) -> Fault + Send + Sync + 'static {
+    let left = AtomicUsize::new(3);
+    move |seen, writes| {
+        let is_stale = seen == operation
+            && writes > 0
+            && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok();
+        if is_stale { refused(404, code, "as it was") } else { Fault::None }
+    }
+}
+
+#[tokio::test]
+async fn what_is_read_too_early_is_read_again_before_it_is_written_again() {
+    let mut world = World::new().await;
+    let writes = on_source_policy(&world, stale_reads("GetBucketPolicy", "NoSuchBucketPolicy"));
+    world.create(properties()).await.unwrap();
+    assert_eq!(writes.load(Ordering::SeqCst), 1);
+    world.no_faults();
+    world.delete().await.unwrap();
+    let writes = on_source(
+        "PutBucketInventoryConfiguration",
+        &world,
+        stale_reads("GetBucketInventoryConfiguration", "NoSuchConfiguration"),
+    );
+    world.create(properties()).await.unwrap();
+    assert_eq!(writes.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_permission_that_is_not_seen_everywhere_yet_is_waited_for_in_every_call() {
+    let mut world = World::new().await;
+    world.configure(&[("PATIENCE_SECONDS", "20")]);
+    for lifecycle in ["create", "delete"] {
+        // Each operation is refused at each place at first, as if by a machine that does not know the role's policy yet.
+        let seen = std::sync::Mutex::new(std::collections::HashMap::<String, u32>::new());
+        world.script(move |request| {
+            let mut seen = seen.lock().unwrap();
+            let times = seen.entry(format!("{} {}", request.operation, request.path)).or_default();
+            *times += 1;
+            let message = "no identity-based policy allows it";
+            if *times <= 1 { refused(403, "AccessDenied", message) } else { Fault::None }
+        });
+        match lifecycle {
+            "create" => world.create(properties()).await.map(|_| ()).unwrap(),
+            _ => world.delete().await.unwrap(),
+        }
+        world.no_faults();
+    }
+    world.assert_nothing_is_left().await;
 }
 
 #[tokio::test]
@@ -99,8 +159,8 @@ async fn a_copy_role_that_s3_does_not_know_yet_is_waited_for() {
         1 | 2 => refused(400, "MalformedPolicy", "Invalid principal in policy"),
         _ => Fault::None,
     });
-    world.stack.create(&world.cloud, properties()).await.unwrap();
-    world.cloud.faults().clear();
+    world.create(properties()).await.unwrap();
+    world.no_faults();
     assert_eq!(writes.load(Ordering::SeqCst), 3);
     assert_eq!(parties(&world).await, (0, 2));
 }
@@ -108,7 +168,7 @@ async fn a_copy_role_that_s3_does_not_know_yet_is_waited_for() {
 #[tokio::test]
 async fn a_copy_role_that_was_deleted_by_hand_is_reported_as_stale_and_an_update_repairs_it() {
     let mut world = World::new().await;
-    world.stack.create(&world.cloud, properties()).await.unwrap();
+    world.create(properties()).await.unwrap();
     let before = world.source_policy("vendor-photos").await;
     let iam = &world.destination.iam;
     iam.delete_role_policy().role_name(COPY_ROLE).policy_name("copy").send().await.unwrap();
@@ -121,7 +181,7 @@ async fn a_copy_role_that_was_deleted_by_hand_is_reported_as_stale_and_an_update
 
     // CloudFormation updates what changes only.
     let changed = with(&[("RoleTags", "team=repair")]);
-    world.stack.update(&world.cloud, changed.clone()).await.unwrap();
+    world.update(changed.clone()).await.unwrap();
     assert_eq!(world.source_policy("vendor-photos").await, before);
     let report = world.command("check", &changed).await;
     assert_eq!(report["ok"], true, "{report:#}");
@@ -131,7 +191,7 @@ async fn a_copy_role_that_was_deleted_by_hand_is_reported_as_stale_and_an_update
 #[tokio::test]
 async fn a_deleted_role_in_a_statement_of_others_is_named_and_nothing_is_left_behind() {
     let mut world = World::new().await;
-    world.make_role(&world.source, "gone", &lambda_trust(), &setup_policy()).await;
+    world.make_role(&world.source, "gone", &lambda_trust(), &some_policy()).await;
     let mut policy = theirs("vendor-photos");
     policy["Statement"]["Principal"] = json!({ "AWS": "arn:aws:iam::111111111111:role/gone" });
     let put = world.source.s3.put_bucket_policy().bucket("vendor-photos").policy(policy.to_string());
@@ -141,7 +201,7 @@ async fn a_deleted_role_in_a_statement_of_others_is_named_and_nothing_is_left_be
     iam.delete_role().role_name("gone").send().await.unwrap();
     let before = world.source_policy("vendor-photos").await;
 
-    let failed = world.stack.create(&world.cloud, properties()).await.unwrap_err();
+    let failed = world.create(properties()).await.unwrap_err();
     let StackError::RolledBack(reason) = failed else { panic!("{failed}") };
     assert!(reason.contains("names a deleted role") && reason.contains("AROA"), "{reason}");
     assert_eq!(world.source_policy("vendor-photos").await, before);

@@ -10,7 +10,7 @@ use cloud::cloudformation::StackError;
 use e2e::template::Template;
 use serde_json::{Value, json};
 use support::{
-    COPY_ROLE, EXTERNAL_ID, SOURCE_ACCOUNT, World, access_role, lambda_trust, properties, setup_policy, theirs, with,
+    COPY_ROLE, EXTERNAL_ID, SOURCE_ACCOUNT, World, access_role, lambda_trust, properties, some_policy, theirs, with,
 };
 
 fn states(report: &Value) -> BTreeMap<&str, &str> {
@@ -30,7 +30,7 @@ async fn a_route_is_put_up_and_taken_down_and_the_policies_are_as_they_were() {
     assert_eq!(plan, ["would create", "would create", "would change", "would create"], "{planned:#}");
     assert!(!world.has_copy_role().await, "a preview changes nothing");
 
-    let answer = world.stack.create(&world.cloud, properties()).await.unwrap();
+    let answer = world.create(properties()).await.unwrap();
     assert_eq!(answer.physical_resource_id, "transship-photos");
     assert_eq!(answer.data["CopyRoleArn"], format!("arn:aws:iam::222222222222:role/{COPY_ROLE}"));
     let to = "arn:aws:s3:::photos-manifests".to_owned();
@@ -46,12 +46,12 @@ async fn a_route_is_put_up_and_taken_down_and_the_policies_are_as_they_were() {
     }
 
     let weekly = with(&[("InventoryFrequency", "Weekly"), ("RoleTags", "team=media")]);
-    world.stack.update(&world.cloud, weekly).await.unwrap();
+    world.update(weekly).await.unwrap();
     assert_eq!(world.inventory("vendor-photos").await, Some(("Weekly".to_owned(), to)));
     let role = world.destination.iam.get_role().role_name(COPY_ROLE).send().await.unwrap().role.unwrap();
     assert!(role.tags().iter().any(|tag| tag.key() == "team" && tag.value() == "media"));
 
-    world.stack.delete(&world.cloud).await.unwrap();
+    world.delete().await.unwrap();
     let after = world.source_policy("vendor-photos").await.unwrap().to_string();
     assert!(transship::policy::equivalent(before.as_deref(), Some(&after)).unwrap(), "{after}");
     assert_eq!(world.manifest_policy().await, None);
@@ -64,19 +64,19 @@ async fn a_route_is_put_up_and_taken_down_and_the_policies_are_as_they_were() {
 #[tokio::test]
 async fn another_source_bucket_is_put_up_before_the_old_one_is_taken_down() {
     let mut world = World::new().await;
-    world.stack.create(&world.cloud, properties()).await.unwrap();
+    world.create(properties()).await.unwrap();
     let moved = with(&[
         ("SourceBucket", "vendor-archive"),
         ("SourceAccessRoleArn", "arn:aws:iam::111111111111:role/access-vendor-archive"),
     ]);
-    world.stack.update(&world.cloud, moved).await.unwrap();
+    world.update(moved).await.unwrap();
     assert_eq!(world.source_policy("vendor-photos").await, None);
     assert_eq!(world.inventory("vendor-photos").await, None);
     assert!(world.source_policy("vendor-archive").await.is_some());
     assert!(world.inventory("vendor-archive").await.is_some());
     let manifests = world.manifest_policy().await.unwrap().to_string();
     assert!(manifests.contains("vendor-archive") && !manifests.contains("vendor-photos"), "{manifests}");
-    world.stack.delete(&world.cloud).await.unwrap();
+    world.delete().await.unwrap();
     assert_eq!(world.source_policy("vendor-archive").await, None);
     world.assert_nothing_is_left().await;
 }
@@ -101,7 +101,7 @@ async fn a_create_that_is_denied_anything_leaves_nothing_behind() {
         };
         let put = account.iam.put_role_policy().role_name(&name).policy_name("deny").policy_document(deny.to_string());
         put.send().await.unwrap();
-        let failed = world.stack.create(&world.cloud, properties()).await.unwrap_err();
+        let failed = world.create(properties()).await.unwrap_err();
         let StackError::RolledBack(reason) = &failed else { panic!("{action}: {failed}") };
         assert!(reason.contains("AccessDenied"), "{action}: {reason}");
         assert!(reason.contains(action), "{action}: {reason}");
@@ -113,8 +113,8 @@ async fn a_create_that_is_denied_anything_leaves_nothing_behind() {
 #[tokio::test]
 async fn what_is_not_ours_is_neither_replaced_nor_deleted() {
     let mut world = World::new().await;
-    world.make_role(&world.destination, COPY_ROLE, &lambda_trust(), &setup_policy()).await;
-    let failed = world.stack.create(&world.cloud, properties()).await.unwrap_err();
+    world.make_role(&world.destination, COPY_ROLE, &lambda_trust(), &some_policy()).await;
+    let failed = world.create(properties()).await.unwrap_err();
     let StackError::RolledBack(reason) = failed else { panic!("{failed}") };
     assert!(reason.contains("transship:stack"), "{reason}");
     assert!(world.has_copy_role().await);
@@ -131,7 +131,7 @@ async fn what_is_not_ours_is_neither_replaced_nor_deleted() {
     let other = transship::setup::Deployment::new(&given, &place).unwrap();
     put_inventory(&world, &other).await;
     let before = world.inventory("vendor-photos").await;
-    let failed = world.stack.create(&world.cloud, properties()).await.unwrap_err();
+    let failed = world.create(properties()).await.unwrap_err();
     let StackError::RolledBack(reason) = failed else { panic!("{failed}") };
     assert!(reason.contains("InventoryId"), "{reason}");
     assert_eq!(world.inventory("vendor-photos").await, before);
@@ -166,7 +166,7 @@ async fn put_inventory(world: &World, deployment: &transship::setup::Deployment)
 async fn a_hand_off_touches_no_source_and_its_documents_put_things_in_place() {
     let mut world = World::new().await;
     let properties = with(&[("SourceAccessRoleArn", ""), ("SourceAccessExternalId", "")]);
-    let answer = world.stack.create(&world.cloud, properties.clone()).await.unwrap();
+    let answer = world.create(properties.clone()).await.unwrap();
     assert_eq!(answer.data["HandOff"], "true");
     assert_eq!(world.source_policy("vendor-photos").await, None);
     assert_eq!(world.inventory("vendor-photos").await, None);
@@ -178,14 +178,14 @@ async fn a_hand_off_touches_no_source_and_its_documents_put_things_in_place() {
     let report = world.command("check", &properties).await;
     assert_eq!(report["ok"], true, "{report:#}");
     assert_eq!(states(&report)["access to the source account"], "unknown");
-    world.stack.delete(&world.cloud).await.unwrap();
+    world.delete().await.unwrap();
     assert!(!world.has_copy_role().await);
 }
 
 #[tokio::test]
 async fn check_finds_what_is_wrong() {
     let mut world = World::new().await;
-    world.stack.create(&world.cloud, properties()).await.unwrap();
+    world.create(properties()).await.unwrap();
     let role = &world.destination.iam;
     role.delete_role_policy().role_name(COPY_ROLE).policy_name("copy").send().await.unwrap();
     world
@@ -227,7 +227,8 @@ fn the_source_accounts_role_may_ask_for_our_fields_and_no_others() {
         [("Route", "photos"), ("SourceBucket", "b-b"), ("DestinationAccountId", "222222222222"), ("ExternalId", "xx")];
     let template = Template::read(SOURCE_ACCOUNT, "111111111111", cloud::REGION, &parameters).unwrap();
     let role = template.properties("SourceAccess").unwrap();
-    assert_eq!(role["RoleName"], "transship-photos-source-access");
+    // With a part of the stack's id, so that a route can have two of these stacks while it moves to another bucket.
+    assert_eq!(role["RoleName"], "transship-photos-source-5f1f7b60");
     let statements = role["Policies"][0]["PolicyDocument"]["Statement"].as_array().unwrap();
     let deny = statements.iter().find(|statement| statement["Effect"] == "Deny").unwrap();
     let fields = &deny["Condition"]["ForAnyValue:StringNotEquals"]["s3:InventoryAccessibleOptionalFields"];

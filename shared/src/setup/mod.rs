@@ -7,7 +7,7 @@ mod step;
 
 pub use denials::{Asker, Denial, denials};
 pub use deployment::{CANNED_ACLS, Deployment, Given, Place, SourceAccess};
-pub use parameters::{PARAMETERS, Parameter, STACK_ID};
+pub use parameters::{PARAMETERS, PATIENCE_SECONDS, Parameter, STACK_ID};
 pub use step::{PhysicalId, Step, left_behind};
 
 #[cfg(test)]

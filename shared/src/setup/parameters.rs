@@ -27,6 +27,9 @@ impl Parameter {
 /// The stack's ARN, for an operator's commands: without it they cannot tell this stack's role from another stack's.
 pub const STACK_ID: Setting = Setting::optional("STACK_ID");
 
+/// How many seconds "access denied" is taken for a permission that IAM does not show everywhere yet.
+pub const PATIENCE_SECONDS: Setting = Setting::default("PATIENCE_SECONDS", "30");
+
 /// Every parameter of a deployment. All values are texts; an empty one was not given.
 pub const PARAMETERS: &[Parameter] = &[
     Parameter::required("Route", "ROUTE"),

@@ -220,16 +220,6 @@ async fn another_route_is_another_resource_and_cloudformation_deletes_the_old_on
 }
 
 #[tokio::test]
-async fn the_roles_path_cannot_change() {
-    let steps = Pretended::default();
-    let mut update = event(UPDATE);
-    update["ResourceProperties"]["CopyRolePath"] = json!("/copies/");
-    let reason = run(&steps, &update).await.failure.unwrap();
-    assert!(reason.contains("CopyRolePath"), "{reason}");
-    assert!(steps.calls().is_empty());
-}
-
-#[tokio::test]
 async fn a_delete_goes_on_after_failures_and_names_them_all() {
     let steps = Pretended::failing("reach");
     steps.0.lock().unwrap().fails.insert("take ManifestPolicy".to_owned());

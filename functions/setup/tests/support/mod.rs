@@ -5,20 +5,23 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cloud::Cloud;
-use cloud::cloudformation::CustomResource;
-use cloud::front::{self, Server};
+use cloud::cloudformation::{Answer, CustomResource, StackError};
+use cloud::front::{self, Fault, Seen, Server};
 use cloud::identity::AccountId;
 use cloud::lambda::{FunctionSettings, Limits, Outcome};
 use e2e::clients::Clients;
-use e2e::template::Template;
+use e2e::template::{ManagedPolicy, Template};
 use serde_json::{Value, json};
 
+pub(crate) const DESTINATION_ACCOUNT: &str = include_str!("../../../../template.yaml");
 pub(crate) const SOURCE_ACCOUNT: &str = include_str!("../../../../source-account.yaml");
 pub(crate) const COPY_ROLE: &str = "transship-photos-copy";
 pub(crate) const EXTERNAL_ID: &str = "a-secret-of-ours";
+const SETUP_ROLE: &str = "transship-photos-setup";
 
 pub(crate) struct World {
     pub(crate) cloud: Cloud,
@@ -26,7 +29,13 @@ pub(crate) struct World {
     pub(crate) source: Clients,
     pub(crate) destination: Clients,
     pub(crate) stack: CustomResource,
+    /// What CloudFormation calls the managed policies that are attached to setup's role, with their documents.
+    attached: Vec<ManagedPolicy>,
+    /// What goes wrong while setup works, and only then.
+    faults: Mutex<Option<Script>>,
 }
+
+type Script = Arc<dyn Fn(&Seen) -> Fault + Send + Sync>;
 
 impl World {
     /// Both accounts with their buckets, the source account's role by its template, and setup attached.
@@ -46,13 +55,101 @@ impl World {
         let limits = Limits { timeout: Duration::from_secs(25), ..Limits::default() };
         cloud.functions().set_limits("setup", limits);
         let stack = CustomResource::new("photos", "setup", "Custom::CopyRoute");
-        let world = Self { cloud, _server: server, source, destination, stack };
-        world.make_role(&world.destination, "transship-photos-setup", &lambda_trust(), &setup_policy()).await;
+        let mut world =
+            Self { cloud, _server: server, source, destination, stack, attached: Vec::new(), faults: Mutex::default() };
+        let role = destination_account(&properties()).properties("SetupRole").unwrap();
+        assert_eq!(role["RoleName"], SETUP_ROLE);
+        let own = &role["Policies"][0]["PolicyDocument"];
+        world.make_role(&world.destination, SETUP_ROLE, &role["AssumeRolePolicyDocument"], own).await;
+        world.attached = world.attach(&properties()).await;
         for bucket in ["vendor-photos", "vendor-archive"] {
             world.make_source_access(bucket).await;
         }
         world.configure(&[]);
         world
+    }
+
+    /// Creates the stack: setup's role as the template has it for these parameters, then the custom resource.
+    pub(crate) async fn create(&mut self, properties: Value) -> Result<Answer, StackError> {
+        let attached = self.attach(&properties).await;
+        let before = std::mem::replace(&mut self.attached, attached);
+        self.detach(&before).await;
+        self.begin_faults();
+        let ended = self.stack.create(&self.cloud, properties).await;
+        self.cloud.faults().clear();
+        ended
+    }
+
+    /// Updates the stack as CloudFormation does. What needs replacement is there twice while the custom resource is
+    /// updated, and while that is rolled back; the clean-up afterwards takes one of the two away.
+    pub(crate) async fn update(&mut self, properties: Value) -> Result<Answer, StackError> {
+        let attached = self.attach(&properties).await;
+        self.begin_faults();
+        let ended = self.stack.update(&self.cloud, properties).await;
+        self.cloud.faults().clear();
+        match &ended {
+            Ok(_) => {
+                let before = std::mem::replace(&mut self.attached, attached);
+                self.detach(&before).await;
+            }
+            Err(StackError::RolledBack(_)) => self.detach(&attached).await,
+            // UPDATE_ROLLBACK_FAILED: nothing is cleaned up before somebody continues.
+            Err(StackError::Stuck(_)) => {}
+        }
+        ended
+    }
+
+    /// Deletes the stack.
+    pub(crate) async fn delete(&mut self) -> Result<(), StackError> {
+        self.begin_faults();
+        let ended = self.stack.delete(&self.cloud).await;
+        self.cloud.faults().clear();
+        ended
+    }
+
+    /// From now on this becomes of the requests during Create, Update and Delete, counted anew for each.
+    pub(crate) fn script(&self, script: impl Fn(&Seen) -> Fault + Send + Sync + 'static) {
+        *self.faults.lock().unwrap() = Some(Arc::new(script));
+    }
+
+    /// No more faults.
+    pub(crate) fn no_faults(&self) {
+        *self.faults.lock().unwrap() = None;
+    }
+
+    fn begin_faults(&self) {
+        if let Some(script) = self.faults.lock().unwrap().clone() {
+            self.cloud.faults().script(move |seen| script(seen));
+        }
+    }
+
+    /// Attaches what the template attaches to setup's role for these parameters.
+    async fn attach(&self, properties: &Value) -> Vec<ManagedPolicy> {
+        let template = destination_account(properties);
+        let own = &template.properties("SetupRole").unwrap()["Policies"];
+        let first = &destination_account(&self::properties()).properties("SetupRole").unwrap()["Policies"];
+        assert_eq!(own, first, "the role's own policies change before setup is called, so they name no parameter");
+        let policies = template.managed_policies("SetupRole").unwrap();
+        for policy in &policies {
+            // One that is there already is changed in place, before setup is called: that it must never need.
+            for before in self.attached.iter().filter(|before| before.physical_id == policy.physical_id) {
+                assert_eq!(
+                    before.document, policy.document,
+                    "changed in place: the description leaves out a parameter"
+                );
+            }
+            let put = self.destination.iam.put_role_policy().role_name(SETUP_ROLE).policy_name(&policy.physical_id);
+            put.policy_document(policy.document.to_string()).send().await.unwrap();
+        }
+        policies
+    }
+
+    /// Takes away what is not attached any more.
+    async fn detach(&self, policies: &[ManagedPolicy]) {
+        for policy in policies.iter().filter(|policy| !self.attached.contains(policy)) {
+            let delete = self.destination.iam.delete_role_policy().role_name(SETUP_ROLE);
+            delete.policy_name(&policy.physical_id).send().await.unwrap();
+        }
     }
 
     pub(crate) async fn make_role(&self, account: &Clients, name: &str, trust: &Value, policy: &Value) {
@@ -83,7 +180,9 @@ impl World {
     }
 
     pub(crate) fn configure(&self, environment: &[(&str, &str)]) {
-        let environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        // A refusal that lasts is not doubted for long.
+        let environment = [("PATIENCE_SECONDS", "2")].iter().chain(environment);
+        let environment = environment.map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let role = "arn:aws:iam::222222222222:role/transship-photos-setup".to_owned();
         self.cloud.functions().configure(&self.cloud, "setup", FunctionSettings { role, environment }).unwrap();
     }
@@ -148,23 +247,22 @@ pub(crate) fn lambda_trust() -> Value {
     }] })
 }
 
-/// What setup's role needs, and nothing else.
-pub(crate) fn setup_policy() -> Value {
-    let role = format!("arn:aws:iam::222222222222:role/{COPY_ROLE}");
+/// The destination account's template with the parameters that lead to these properties of the custom resource.
+pub(crate) fn destination_account(properties: &Value) -> Template {
+    let parameters = properties.as_object().unwrap().iter().filter(|(name, _)| *name != "ServiceToken");
+    let parameters: Vec<(&str, &str)> = parameters
+        .map(|(name, value)| {
+            let name = if name == "ManifestBucket" { "ManifestBucketName" } else { name };
+            (name, value.as_str().unwrap())
+        })
+        .collect();
+    Template::read(DESTINATION_ACCOUNT, "222222222222", cloud::REGION, &parameters).unwrap()
+}
+
+/// For a role of which only the being there matters.
+pub(crate) fn some_policy() -> Value {
     json!({ "Version": "2012-10-17", "Statement": [
-        { "Effect": "Allow", "Resource": role, "Action": [
-            "iam:GetRole", "iam:GetRolePolicy", "iam:ListRolePolicies", "iam:CreateRole", "iam:DeleteRole",
-            "iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:UpdateAssumeRolePolicy", "iam:TagRole", "iam:UntagRole",
-            "iam:PutRolePermissionsBoundary", "iam:DeleteRolePermissionsBoundary",
-        ] },
-        { "Effect": "Allow", "Resource": "arn:aws:s3:::photos-manifests", "Action": [
-            "s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy", "s3:GetBucketLocation",
-            "s3:GetBucketObjectLockConfiguration", "s3:ListBucket",
-        ] },
-        { "Effect": "Allow", "Resource": "arn:aws:s3:::our-photos", "Action": [
-            "s3:GetBucketLocation", "s3:GetBucketOwnershipControls", "s3:GetBucketPolicy",
-        ] },
-        { "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "arn:aws:iam::111111111111:role/access-*" },
+        { "Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::our-photos" }
     ] })
 }
 
