@@ -1,5 +1,6 @@
 """S3 as botocore speaks it: a session of the main job's calls, with the codes AWS answers."""
 
+import concurrent.futures
 import json
 
 import botocore.awsrequest
@@ -94,6 +95,48 @@ def test_conditional_requests(s3):
     now = s3.head_object(Bucket="src", Key="k")["ETag"]
     assert code(s3.get_object, Bucket="src", Key="k", IfNoneMatch=now) == "304"
     assert code(s3.head_object, Bucket="src", Key="absent") == "404"
+    assert code(s3.head_object, Bucket="src", Key="k", IfMatch=etag) == "412"
+
+
+def test_conditional_completion(s3):
+    def completion(data, **condition):
+        upload = s3.create_multipart_upload(Bucket="src", Key="k")["UploadId"]
+        part = s3.upload_part(Bucket="src", Key="k", UploadId=upload, PartNumber=1, Body=data)
+        parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"], "ChecksumCRC32": part["ChecksumCRC32"]}]}
+        return dict(Bucket="src", Key="k", UploadId=upload, MultipartUpload=parts, **condition)
+
+    assert code(s3.complete_multipart_upload, **completion(b"1", IfMatch='"other"')) == "NoSuchKey"
+    etag = s3.complete_multipart_upload(**completion(b"1", IfNoneMatch="*"))["ETag"]
+    assert code(s3.complete_multipart_upload, **completion(b"2", IfNoneMatch="*")) == "PreconditionFailed"
+    assert code(s3.complete_multipart_upload, **completion(b"2", IfMatch='"other"')) == "PreconditionFailed"
+    s3.complete_multipart_upload(**completion(b"2", IfMatch=etag))
+    assert body(s3, "k") == b"2"
+
+
+def test_one_of_many_writers_wins(s3):
+    def put(number):
+        try:
+            s3.put_object(Bucket="src", Key="race", Body=bytes([number]), IfNoneMatch="*")
+            return "won"
+        except ClientError as refusal:
+            return refusal.response["Error"]["Code"]
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(put, range(16)))
+    assert sorted(answers) == ["PreconditionFailed"] * 15 + ["won"]
+
+
+def test_listing_after_a_key_and_ranges_of_a_version(s3):
+    s3.put_bucket_versioning(Bucket="src", VersioningConfiguration={"Status": "Enabled"})
+    for key in ["runs/1", "runs/2", "runs/3/a", "runs/3/b", "top"]:
+        version = s3.put_object(Bucket="src", Key=key, Body=b"0123456789")["VersionId"]
+    listed = s3.list_objects_v2(Bucket="src", Prefix="runs/", Delimiter="/", StartAfter="runs/1")
+    assert [entry["Key"] for entry in listed["Contents"]] == ["runs/2"]
+    assert [entry["Prefix"] for entry in listed["CommonPrefixes"]] == ["runs/3/"]
+    etag = s3.head_object(Bucket="src", Key="top", VersionId=version)["ETag"]
+    s3.put_object(Bucket="src", Key="top", Body=b"newer")
+    got = s3.get_object(Bucket="src", Key="top", VersionId=version, Range="bytes=-3", IfMatch=etag)
+    assert (got["ContentRange"], got["Body"].read()) == ("bytes 7-9/10", b"789")
 
 
 def test_versions(s3):

@@ -6,10 +6,13 @@
 
 mod admin;
 mod faults;
+mod operation;
 mod record;
 
-pub use faults::{Fault, Faults, Seen, When};
+pub use faults::{Fault, Faults, Mishap, Seen, When};
 pub use record::Record;
+
+use faults::Wording;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -139,14 +142,17 @@ impl Front {
     async fn handle(&self, request: Request<Incoming>) -> Result<Response<Body>, faults::Closed> {
         let target = Target::of(&request);
         if target == Target::Objects {
-            let fault = self.cloud.faults().of(&request, &[]);
+            let fate = self.cloud.faults().of(&self.cloud, &request, &[]);
+            if fate.refuses() {
+                let mut body = request.into_body();
+                while let Some(Ok(_)) = body.frame().await {}
+                return fate.around(&self.cloud, Wording::Objects, async { Err(faults::Closed::CutOff) }).await;
+            }
             let handle = async {
-                self.s3
-                    .call(request.map(Body::from))
-                    .await
-                    .map_err(|error| faults::Closed::Broken(format!("{error:?}")))
+                let answer = self.s3.call(request.map(Body::from)).await;
+                answer.map_err(|error| faults::Closed::Broken(format!("{error:?}")))
             };
-            return fault.around(true, handle).await;
+            return fate.around(&self.cloud, Wording::Objects, handle).await;
         }
         let answer = match target {
             Target::Refused(status, message) => json(status, &serde_json::json!({ "error": message })),
@@ -154,9 +160,11 @@ impl Front {
                 Err(answer) => answer,
                 Ok(request) if target == Target::Admin => admin::handle(&self.cloud, request).await,
                 Ok(request) => {
-                    let fault = self.cloud.faults().of(&request, request.body());
+                    let fate = self.cloud.faults().of(&self.cloud, &request, request.body());
+                    let is_lambda = iam::signature::scope_service(request.headers()).is_some_and(|s| s == "lambda");
+                    let wording = if is_lambda { Wording::Json } else { Wording::Query };
                     let handle = async { Ok(self.signed(request).await.map(Body::from)) };
-                    return fault.around(false, handle).await;
+                    return fate.around(&self.cloud, wording, handle).await;
                 }
             },
         };

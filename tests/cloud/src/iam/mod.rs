@@ -131,6 +131,11 @@ impl Iam {
         self.credential(access_key_id).is_some()
     }
 
+    /// Who an access key was given to, expired or not.
+    pub(crate) fn principal_of(&self, access_key_id: &str) -> Option<Principal> {
+        self.credential(access_key_id).map(|credential| credential.principal)
+    }
+
     /// As [`Iam::login`], expired or not.
     fn credential(&self, access_key_id: &str) -> Option<Credential> {
         self.key_ring().get(access_key_id).cloned()

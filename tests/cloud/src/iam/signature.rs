@@ -48,6 +48,18 @@ pub fn scope_service(headers: &HeaderMap) -> Option<String> {
     Authorization::parse(text).map(|authorization| authorization.service.to_owned())
 }
 
+/// The access key that a request says it is signed with, in its headers or its URL.
+pub fn access_key_id<B>(request: &Request<B>) -> Option<String> {
+    let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    if let Some(authorization) = header.and_then(Authorization::parse) {
+        return Some(authorization.access_key_id.to_owned());
+    }
+    let query = request.uri().query().unwrap_or_default();
+    let (_, credential) =
+        form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name.eq_ignore_ascii_case("X-Amz-Credential"))?;
+    credential.split('/').next().map(str::to_owned)
+}
+
 /// Verifies one request that is signed in its headers.
 pub fn verify(cloud: &Cloud, request: &Request<Bytes>) -> Result<Signer, SignatureError> {
     let Some(text) = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok()) else {

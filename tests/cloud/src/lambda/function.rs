@@ -158,7 +158,8 @@ impl Function {
             },
         );
         let now = cloud.clock().now();
-        match Sandbox::start(api, &self.binary, &variables, (&self.name, &self.log), (now, timeout)).await {
+        let place = cloud.functions().processes.enter(&self.name, &keys.access_key_id);
+        match Sandbox::start(api, &self.binary, &variables, (&self.name, &self.log, place), (now, timeout)).await {
             Ok(sandbox) => Ok(Ok(sandbox)),
             Err(StartError::Init(error)) => Ok(Err(error)),
             Err(StartError::Spawn(source)) => Err(spawn(source)),

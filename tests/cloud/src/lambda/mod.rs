@@ -7,6 +7,7 @@ mod function;
 mod invoke;
 mod logs;
 mod notify;
+mod processes;
 mod runtime_api;
 mod sandbox;
 
@@ -35,6 +36,7 @@ pub struct Functions {
     attached: Mutex<BTreeMap<String, Arc<function::Function>>>,
     failed: asynchronous::Failures,
     sequencer: notify::Sequencer,
+    processes: processes::Processes,
 }
 
 /// The body of `PUT /_cloud/functions/NAME`.
@@ -156,6 +158,16 @@ impl Functions {
         for function in self.attached().values() {
             function.configure(None);
         }
+    }
+
+    /// The function whose process has this access key, each process being given its own.
+    pub(crate) fn sender(&self, access_key: &str) -> Option<String> {
+        self.processes.function(access_key)
+    }
+
+    /// Kills the process that has this access key, and returns when it is gone.
+    pub(crate) async fn kill(&self, access_key: &str) {
+        self.processes.kill(access_key).await;
     }
 
     /// Whether a function is there and configured.

@@ -1,6 +1,7 @@
 //! One execution environment: a function's process with its Runtime API. It runs one event at a time.
 
 use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
 
 use super::logs::Log;
+use super::processes::Place;
 use super::runtime_api::{Event, Phase, Reply, RuntimeApi};
 
 /// Lambda gives the Init phase 10 s, then tries again within the function's timeout; here it may take the longer of both.
@@ -22,6 +24,7 @@ const INIT: Duration = Duration::from_secs(10);
 pub(super) struct Sandbox {
     child: Child,
     api: RuntimeApi,
+    place: Place,
     /// When it started, by the cloud's clock: its credentials do not last for ever.
     pub(super) born: Timestamp,
 }
@@ -50,7 +53,7 @@ impl Sandbox {
         api: RuntimeApi,
         binary: &Path,
         variables: &BTreeMap<String, String>,
-        (function, log): (&str, &Arc<Log>),
+        (function, log, mut place): (&str, &Arc<Log>, Place),
         (born, timeout): (Timestamp, Duration),
     ) -> Result<Self, StartError> {
         let mut child = Command::new(binary)
@@ -73,16 +76,18 @@ impl Sandbox {
         let limit = timeout.max(INIT);
         let first = tokio::select! {
             biased;
-            phase = phase.wait_for(|phase| *phase != Phase::Init) => phase.map(|phase| phase.clone()).ok(),
+            phase = phase.wait_for(|phase| *phase != Phase::Init) => Ok(phase.map(|phase| phase.clone()).ok()),
             status = child.wait() => return Err(StartError::Init(exit_error(None, status.ok()))),
+            order = place.killed() => Err(order),
             () = tokio::time::sleep(limit) => {
                 let message = format!("Error: Init timed out after {:.2} seconds", limit.as_secs_f64());
                 return Err(StartError::Init(error("Sandbox.Timedout", &message)));
             }
         };
         match first {
-            Some(Phase::Failed(error)) => Err(StartError::Init(error)),
-            _ => Ok(Self { child, api, born }),
+            Ok(Some(Phase::Failed(error))) => Err(StartError::Init(error)),
+            Err(_order) => Err(StartError::Init(exit_error(None, kill(&mut child).await))),
+            _ => Ok(Self { child, api, place, born }),
         }
     }
 
@@ -112,6 +117,10 @@ impl Sandbox {
         tokio::select! {
             biased;
             Ok(reply) = answer => Ended::Replied(reply, Box::new(self)),
+            _order = self.place.killed() => {
+                let status = kill(&mut self.child).await;
+                Ended::Died(exit_error(Some(request_id), status))
+            }
             status = self.child.wait() => Ended::Died(exit_error(Some(request_id), status.ok())),
             () = tokio::time::sleep(timeout) => {
                 let message =
@@ -122,6 +131,13 @@ impl Sandbox {
     }
 }
 
+/// Kills a process and returns when it is gone.
+async fn kill(child: &mut Child) -> Option<ExitStatus> {
+    // It can only fail because the process has ended.
+    let _ = child.start_kill();
+    child.wait().await.ok()
+}
+
 fn whole_millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
@@ -129,6 +145,7 @@ fn whole_millis(duration: Duration) -> i64 {
 /// The error that Lambda reports for a process that ended by itself.
 fn exit_error(request_id: Option<&str>, status: Option<ExitStatus>) -> Bytes {
     let how = match status {
+        Some(status) if status.signal() == Some(9) => "Runtime exited with error: signal: killed".to_owned(),
         Some(status) if !status.success() => format!("Runtime exited with error: {status}"),
         _ => "Runtime exited without providing a reason".to_owned(),
     };

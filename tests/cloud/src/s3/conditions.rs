@@ -5,6 +5,7 @@ use http::HeaderMap;
 use s3s::dto::{ETagCondition, Timestamp};
 use s3s::{S3Error, S3Result, s3_error};
 
+use super::caller::Caller;
 use super::error::{no_such_key, precondition_failed};
 use super::object::{Data, Object, timestamp};
 use crate::access::Context;
@@ -76,6 +77,12 @@ impl WriteIf {
             }
         }
         keys
+    }
+
+    /// `If-Match` tells a writer what is there, so it takes `s3:GetObject` as well.
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>
+    pub(super) fn authorize(&self, caller: &Caller<'_>, key: &str) -> S3Result<()> {
+        self.matches.as_ref().map_or(Ok(()), |_| caller.object("s3:GetObject", key))
     }
 
     /// `current` is the newest version of the key.

@@ -68,6 +68,7 @@ pub(super) fn copy_object(backend: &Backend, mut req: S3Request<CopyObjectInput>
         keys = keys.with("s3:x-amz-metadata-directive", directive.as_str());
     }
     wanted.authorize(&target, &input.key, tagged, &keys)?;
+    conditions.authorize(&target, &input.key)?;
     changes_something(&source, input, &wanted)?;
 
     let new = New {

@@ -144,7 +144,8 @@ pub(super) async fn upload_part(backend: &Backend, mut req: S3Request<UploadPart
 
     let caller = backend.open(&req, &req.input.bucket, req.input.expected_bucket_owner.as_deref())?;
     let input = req.input;
-    caller.object("s3:PutObject", &input.key)?;
+    let keys = super::caller::context().with("s3:ObjectCreationOperation", "false");
+    caller.object_with("s3:PutObject", &input.key, keys)?;
     if !(1..=10_000).contains(&input.part_number) {
         return Err(s3_error!(InvalidArgument, "Part number must be an integer between 1 and 10000, inclusive"));
     }
@@ -189,7 +190,9 @@ pub(super) fn complete(
     let caller = backend.open(&req, &req.input.bucket, req.input.expected_bucket_owner.as_deref())?;
     let conditions = WriteIf { matches: req.input.if_match.take(), none_match: req.input.if_none_match.take() };
     let input = req.input;
-    caller.object_with("s3:PutObject", &input.key, conditions.context(super::caller::context()))?;
+    let keys = super::caller::context().with("s3:ObjectCreationOperation", "true");
+    caller.object_with("s3:PutObject", &input.key, conditions.context(keys))?;
+    conditions.authorize(&caller, &input.key)?;
     let upload = backend.upload(&caller, &input.key, &input.upload_id)?;
     let listed = input.multipart_upload.as_ref().and_then(|m| m.parts.as_deref()).unwrap_or_default();
     let parts = chosen(&upload, listed)?;

@@ -171,6 +171,7 @@ pub(super) async fn put_object(backend: &Backend, mut req: S3Request<PutObjectIn
     let conditions = WriteIf { matches: input.if_match.take(), none_match: input.if_none_match.take() };
     let keys = conditions.context(wanted.context().with("s3:ObjectCreationOperation", "true"));
     wanted.authorize(&caller, &input.key, wanted.tags.is_some(), &keys)?;
+    conditions.authorize(&caller, &input.key)?;
     let (md5, checksum) = declared.verify(&content)?;
     let new = New {
         key: &input.key,

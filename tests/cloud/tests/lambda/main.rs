@@ -4,6 +4,7 @@
 
 mod asynchronous;
 mod environment;
+mod faults;
 mod notifications;
 mod process;
 

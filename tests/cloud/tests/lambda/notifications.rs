@@ -15,7 +15,7 @@ use super::{eventually, served};
 
 const BUCKET: &str = "manifests";
 
-fn client(cloud: &Cloud, server: &Server) -> Client {
+pub(crate) fn client(cloud: &Cloud, server: &Server) -> Client {
     let keys = cloud.iam().account_keys(&AccountId::destination());
     let config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::latest())

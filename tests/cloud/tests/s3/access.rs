@@ -15,7 +15,7 @@ use crate::support::{Scene, client, code, put, read};
 const ROLE: &str = "arn:aws:iam::222222222222:role/reader";
 
 /// A client of [`session`].
-async fn role(scene: &Scene, statements: Value) -> Client {
+pub(crate) async fn role(scene: &Scene, statements: Value) -> Client {
     client(&scene.server.endpoint(), &session(scene, statements).await)
 }
 
@@ -50,13 +50,13 @@ async fn session(scene: &Scene, statements: Value) -> Keys {
     }
 }
 
-fn allow(actions: &[&str], resources: &[&str]) -> Value {
+pub(crate) fn allow(actions: &[&str], resources: &[&str]) -> Value {
     let arns: Vec<_> = resources.iter().map(|r| format!("arn:aws:s3:::{r}")).collect();
     json!({ "Effect": "Allow", "Action": actions, "Resource": arns })
 }
 
 /// The bucket's policy lets the role do what `actions` says.
-async fn let_in(scene: &Scene, bucket: &str, actions: &[&str], resources: &[&str]) {
+pub(crate) async fn let_in(scene: &Scene, bucket: &str, actions: &[&str], resources: &[&str]) {
     let mut statement = allow(actions, resources);
     statement["Principal"] = json!({ "AWS": ROLE });
     let policy = json!({ "Version": "2012-10-17", "Statement": [statement] });
