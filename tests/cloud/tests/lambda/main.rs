@@ -97,10 +97,12 @@ async fn eventually(what: &str, mut happened: impl FnMut() -> bool) {
     panic!("{what} never happened");
 }
 
-/// Waits until a process is gone, or is only waiting to be reaped.
+/// Waits until a process is gone, or is only waiting to be reaped: its first thread may go before the others.
 async fn ends(pid: &Value) {
     eventually(&format!("the end of process {pid}"), || {
-        std::fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| stat.contains(") Z "))
+        let threads = std::fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+        stat.map_or(true, |stat| threads <= 1 && stat.contains(") Z "))
     })
     .await;
 }
