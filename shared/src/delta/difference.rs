@@ -3,11 +3,13 @@
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::baseline::{Comparison, OverBudget, Standing};
-use super::error::{DeltaError, Problem};
-use super::file::File;
-use super::{Baseline, CarryOver};
-use crate::inventory::{BadRow, DataFile, Row, RowError, RowReader, Schema};
+use super::baseline::{Comparison, OverBudget};
+use super::error::DeltaError;
+use super::feed::Feed;
+use super::lane::{Lane, Run};
+use super::queue::{Next, Parcel, Queue, To};
+use super::{Baseline, CarryOver, md5};
+use crate::inventory::{BadRow, DataFile, Row, RowReader, Schema};
 
 /// Where the data files' bytes come from.
 pub trait Source: Sync {
@@ -22,6 +24,10 @@ pub trait Sink {
     fn changed(&mut self, row: &Row<'_>) -> io::Result<()>;
     /// An object that is set apart for this reason, by [`Verdict::LeaveOut`].
     fn left_out(&mut self, row: &Row<'_>, reason: u8) -> io::Result<()>;
+    /// Whether `changed` is to be called at all: without it, a first run is faster, and its [`Outcome::next`] and counts are the same.
+    fn wants_changed(&self) -> bool {
+        true
+    }
 }
 
 /// Whether a run takes an object, if it is new or changed.
@@ -96,81 +102,37 @@ pub fn difference(input: &Input<'_>, baseline: Baseline, sink: &mut dyn Sink) ->
     let hash = baseline.key().of_objects();
     let over = |_: OverBudget| DeltaError::OverMemory { budget: input.budget.unwrap_or_default() };
     let comparison = Comparison::new(baseline, input.budget).map_err(over)?;
-    let mut counts = Counts { left_out: vec![0; 256], ..Counts::default() };
-    let mut identity = Vec::new();
-    for (index, data_file) in input.files.iter().enumerate() {
-        let source =
-            input.source.open(index).map_err(|error| DeltaError::Read { file: data_file.key.clone(), error })?;
-        let mut file = File::new(data_file, source);
-        let mut rows = RowReader::new(input.schema);
-        let (mut seen_rows, mut seen_bytes) = (0, 0);
-        loop {
-            if input.cancel.load(Ordering::Relaxed) {
-                return Err(DeltaError::Cancelled);
-            }
-            let last = file.decode()?;
-            let used = rows.split(file.text(), last, |row| -> Result<(), Stop> {
-                let bad = |error| Stop::Row(BadRow { number: row.number(), error });
-                if row.bucket_bytes() != input.bucket.as_bytes() {
-                    let (found, expected) = (row.bucket().to_owned(), input.bucket.to_owned());
-                    return Err(bad(RowError::Bucket { found, expected }));
-                }
-                row.identity(&mut identity).map_err(bad)?;
-                let hash = hash.of(&identity);
-                let Some(shard) = comparison.shard(hash) else { return Ok(()) };
-                let _ = comparison.approach(shard, hash);
-                counts.rows += 1;
-                match (input.select)(&row) {
-                    Verdict::Take => {
-                        let standing = comparison.meet(shard, hash).map_err(|o| Stop::Delta(over(o)))?;
-                        let take = match standing {
-                            Standing::New => {
-                                counts.changed += 1;
-                                true
-                            }
-                            Standing::Known if input.carry_over.contains(row.key()) => {
-                                counts.carried += 1;
-                                true
-                            }
-                            Standing::Known => {
-                                counts.unchanged += 1;
-                                false
-                            }
-                            Standing::Again => {
-                                counts.duplicates += 1;
-                                false
-                            }
-                        };
-                        if take {
-                            counts.bytes += row.size().unwrap_or(0);
-                            sink.changed(&row).map_err(|error| Stop::Delta(DeltaError::Sink(error)))?;
-                        }
-                    }
-                    Verdict::LeaveOut(reason) => {
-                        counts.leave_out(reason, comparison.knows(shard, hash));
-                        sink.left_out(&row, reason).map_err(|error| Stop::Delta(DeltaError::Sink(error)))?;
-                    }
-                    Verdict::PassOver(reason) => counts.leave_out(reason, comparison.knows(shard, hash)),
-                }
-                Ok(())
-            });
-            let used = used.map_err(|stop| match stop {
-                Stop::Row(bad) => file.wrong(Some(bad.number), Problem::Row(bad.error)),
-                Stop::Delta(error) => error,
-            })?;
-            file.take(used);
-            (input.progress)(Progress { rows: rows.rows() - seen_rows, bytes: file.read() - seen_bytes });
-            (seen_rows, seen_bytes) = (rows.rows(), file.read());
-            if last {
-                break;
+    let run = Run { input, comparison: &comparison, hash, wants_changed: sink.wants_changed() };
+    let threads = input.threads.clamp(1, input.files.len().max(1));
+    let queue = Queue::new(input.files.len(), threads);
+    let counts = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(|| work(run, &queue, threads))).collect();
+        let delivered = deliver(input, &queue, sink);
+        if delivered.is_err() {
+            queue.close();
+        }
+        let mut counts = Counts::default();
+        let mut whole = true;
+        for thread in threads {
+            match thread.join() {
+                Ok(of_thread) => counts.add(&of_thread),
+                Err(_) => whole = false,
             }
         }
+        delivered.and(if whole { Ok(counts) } else { Err(DeltaError::Thread) })
+    });
+    if let Some(error) = queue.into_error() {
+        return Err(error);
     }
+    Ok(outcome(counts?, comparison))
+}
+
+fn outcome(mut counts: Counts, comparison: Comparison) -> Outcome {
     let compared = comparison.finish();
     while counts.left_out.last() == Some(&0) {
         counts.left_out.pop();
     }
-    Ok(Outcome {
+    Outcome {
         rows: counts.rows,
         changed: counts.changed,
         carried: counts.carried,
@@ -180,35 +142,167 @@ pub fn difference(input: &Input<'_>, baseline: Baseline, sink: &mut dyn Sink) ->
         bytes: counts.bytes,
         duplicates: counts.duplicates + compared.duplicates,
         next: compared.next,
-    })
-}
-
-enum Stop {
-    Row(BadRow),
-    Delta(DeltaError),
-}
-
-impl From<BadRow> for Stop {
-    fn from(bad: BadRow) -> Self {
-        Self::Row(bad)
     }
 }
 
-#[derive(Default)]
-struct Counts {
-    rows: u64,
-    changed: u64,
-    carried: u64,
-    unchanged: u64,
-    left_out: Vec<u64>,
-    known_left_out: u64,
-    bytes: u64,
-    duplicates: u64,
+/// Gives rows to the sink, file by file, while other threads find them.
+fn deliver(input: &Input<'_>, queue: &Queue, sink: &mut dyn Sink) -> Result<(), DeltaError> {
+    let mut rows = RowReader::new(input.schema);
+    for index in 0..input.files.len() {
+        loop {
+            match queue.take(index) {
+                Next::Parcels(parcels) => {
+                    for parcel in &parcels {
+                        hand_over(parcel, &mut rows, sink)?;
+                    }
+                }
+                Next::FileEnded => break,
+                Next::Stopped => return Err(DeltaError::Thread),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn hand_over(parcel: &Parcel, rows: &mut RowReader<'_>, sink: &mut dyn Sink) -> Result<(), DeltaError> {
+    for item in &parcel.items {
+        rows.again(item.place.of(&parcel.text), item.number, |row| -> Result<(), Refused> {
+            match item.to {
+                To::Changed => sink.changed(&row),
+                To::LeftOut(reason) => sink.left_out(&row, reason),
+            }
+            .map_err(Refused::Sink)
+        })
+        .map_err(|refused| match refused {
+            Refused::Sink(error) => DeltaError::Sink(error),
+            Refused::Row => DeltaError::Thread,
+        })?;
+    }
+    Ok(())
+}
+
+enum Refused {
+    Sink(io::Error),
+    /// Cannot be: the row was read before.
+    Row,
+}
+
+impl From<BadRow> for Refused {
+    fn from(_: BadRow) -> Self {
+        Self::Row
+    }
+}
+
+/// Leaves the queue however the thread ends.
+struct Member<'a>(&'a Queue);
+
+impl Drop for Member<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.stop(usize::MAX, DeltaError::Thread);
+        }
+        self.0.leave();
+    }
+}
+
+/// One thread: reads several files in turn, block by block, so that their MD5s can be made side by side.
+fn work<'a>(run: Run<'a>, queue: &Queue, threads: usize) -> Counts {
+    let _member = Member(queue);
+    let most = run.input.files.len().div_ceil(threads).min(md5::LANES);
+    let mut lanes: Vec<Lane<'a>> = Vec::new();
+    let mut counts = Counts::default();
+    while !queue.is_stopped() {
+        while lanes.len() < most
+            && let Some(index) = queue.begin()
+        {
+            match Lane::open(run, index) {
+                Ok(lane) => lanes.push(lane),
+                Err(error) => queue.stop(index, error),
+            }
+        }
+        if lanes.is_empty() {
+            break;
+        }
+        if let Err((index, error)) = round(run, queue, &mut lanes, &mut counts) {
+            queue.stop(index, error);
+        }
+    }
+    counts
+}
+
+/// A block of each file.
+fn round(
+    run: Run<'_>,
+    queue: &Queue,
+    lanes: &mut Vec<Lane<'_>>,
+    counts: &mut Counts,
+) -> Result<(), (usize, DeltaError)> {
+    for lane in &mut *lanes {
+        lane.top_up().map_err(|error| (lane.index, error))?;
+    }
+    Feed::sum_up(lanes.iter_mut().map(Lane::feed));
+    let mut moved = false;
+    let mut i = 0;
+    while let Some(lane) = lanes.get_mut(i) {
+        let index = lane.index;
+        if run.input.cancel.load(Ordering::Relaxed) {
+            return Err((0, DeltaError::Cancelled));
+        }
+        if !queue.has_room(index) {
+            i += 1;
+            continue;
+        }
+        moved = true;
+        let (parcel, ended) = lane.step().map_err(|error| (index, error))?;
+        if ended {
+            counts.add(&lanes.remove(i).into_counts());
+        } else {
+            i += 1;
+        }
+        queue.put(index, parcel, ended);
+    }
+    if !moved {
+        let waiting: Vec<_> = lanes.iter().map(|lane| lane.index).collect();
+        queue.wait_for_room(&waiting);
+    }
+    Ok(())
+}
+
+/// What was counted, of some rows.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) rows: u64,
+    pub(super) changed: u64,
+    pub(super) carried: u64,
+    pub(super) unchanged: u64,
+    pub(super) left_out: Vec<u64>,
+    /// Of those left out, which the old baseline knows.
+    pub(super) known_left_out: u64,
+    pub(super) bytes: u64,
+    pub(super) duplicates: u64,
 }
 
 impl Counts {
-    fn leave_out(&mut self, reason: u8, known: bool) {
-        self.left_out[usize::from(reason)] += 1;
+    pub(super) fn leave_out(&mut self, reason: u8, known: bool) {
+        let reason = usize::from(reason);
+        if self.left_out.len() <= reason {
+            self.left_out.resize(reason + 1, 0);
+        }
+        self.left_out[reason] += 1;
         self.known_left_out += u64::from(known);
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.rows += other.rows;
+        self.changed += other.changed;
+        self.carried += other.carried;
+        self.unchanged += other.unchanged;
+        self.known_left_out += other.known_left_out;
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.duplicates += other.duplicates;
+        self.left_out.resize(self.left_out.len().max(other.left_out.len()), 0);
+        for (sum, count) in self.left_out.iter_mut().zip(&other.left_out) {
+            *sum += count;
+        }
     }
 }

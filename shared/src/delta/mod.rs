@@ -9,8 +9,12 @@ mod baseline;
 mod carry_over;
 mod difference;
 mod error;
+mod feed;
 mod file;
 mod hash;
+mod lane;
+mod md5;
+mod queue;
 mod range;
 
 pub use baseline::{Baseline, BaselineError};

@@ -14,6 +14,7 @@ pub use fetch::{FetchError, Patience, Report, fetch};
 pub use files::has_rows;
 pub use key::{KeyError, ReportFile, ReportKey};
 pub use manifest::{DataFile, Manifest, ManifestError};
+pub(crate) use row::Span;
 pub use row::{Row, RowError};
 pub use row_reader::RowReader;
 pub(crate) use row_reader::{BadRow, LONGEST_ROW};

@@ -12,13 +12,25 @@ pub(crate) struct Span {
     pub(crate) end: u32,
 }
 
+impl Span {
+    /// A text is a block and the start of a row, so 32 bits will do.
+    #[allow(clippy::cast_possible_truncation)]
+    pub(crate) fn new(start: usize, end: usize) -> Self {
+        Self { start: start as u32, end: end as u32 }
+    }
+
+    pub(crate) fn of<'t>(&self, text: &'t [u8]) -> &'t [u8] {
+        text.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+}
+
 /// An object as a report lists it. Made by [`super::RowReader`] only, which has made sure that the row is UTF-8, has as many
 /// columns as the schema, and that its key, size and time can be read.
 #[derive(Debug, Clone, Copy)]
 pub struct Row<'a> {
     pub(super) schema: &'a Schema,
-    /// The row as it stands in the file, without its line end.
-    pub(super) raw: &'a [u8],
+    /// Where the row stands in the text that the reader was given, without its line end.
+    pub(super) place: Span,
     /// What `spans` point into: the file's block, or a copy with the quotes taken out.
     pub(super) text: &'a [u8],
     pub(super) spans: &'a [Span],
@@ -68,7 +80,7 @@ pub enum RowError {
 
 impl<'a> Row<'a> {
     fn field(&self, column: usize) -> &'a [u8] {
-        self.spans.get(column).and_then(|s| self.text.get(s.start as usize..s.end as usize)).unwrap_or_default()
+        self.spans.get(column).map(|span| span.of(self.text)).unwrap_or_default()
     }
 
     /// The reader has made sure that the row is UTF-8, and a field's ends are at characters.
@@ -154,9 +166,9 @@ impl<'a> Row<'a> {
         self.number
     }
 
-    /// The row as it stands in the file, without its line end.
-    pub(crate) fn raw(&self) -> &'a [u8] {
-        self.raw
+    /// Where the row stands in the text that the reader was given, without its line end.
+    pub(crate) fn place(&self) -> Span {
+        self.place
     }
 
     /// Writes what makes this object the one it is, in one form whatever the report's columns, quotes and encodings: key

@@ -2,6 +2,7 @@
 //! quotes alone, found 64 bytes at a time; any other row goes to a general CSV parser. Calls nothing.
 
 use csv_core::{ReadRecordResult, Reader};
+use wide::u8x16;
 
 use super::row::{Span, decode_key, parse_size};
 use super::{Row, RowError, Schema};
@@ -47,6 +48,17 @@ impl<'s> RowReader<'s> {
         self.rows
     }
 
+    /// Reads again a row that was read before, given as it stood at its [`Row::place`].
+    pub(crate) fn again<E: From<BadRow>>(
+        &mut self,
+        raw: &[u8],
+        number: u64,
+        each: impl FnMut(Row<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.rows = number - 1;
+        self.split(raw, true, each).map(|_| ())
+    }
+
     /// Hands every whole row of `text` to `each`, and says how many bytes that took. What is left begins the next text, unless
     /// this is the `last`.
     pub(crate) fn split<E: From<BadRow>>(
@@ -60,18 +72,18 @@ impl<'s> RowReader<'s> {
         while at < text.len() {
             let number = self.rows + 1;
             let bad = |error| BadRow { number, error };
-            let (fields, raw, next) = if let Some((end, next)) = self.quotes.row(text, at, &mut self.spans) {
-                (text, &text[at..end], next)
+            let (fields, end, next) = if let Some((end, next)) = self.quotes.row(text, at, &mut self.spans) {
+                (text, end, next)
             } else {
                 match self.general.row(&text[at..], last, &mut self.spans) {
                     Found::Row { used } => {
-                        let raw = without_line_end(&text[at..at + used]);
+                        let end = at + without_line_end(&text[at..at + used]);
                         self.quotes.seek(at + used);
-                        if raw.is_empty() {
+                        if end == at {
                             at += used;
                             continue;
                         }
-                        (self.general.text.as_slice(), raw, at + used)
+                        (self.general.text.as_slice(), end, at + used)
                     }
                     Found::Columns(found) => {
                         return Err(bad(RowError::Columns { found, expected: self.schema.width }).into());
@@ -84,7 +96,11 @@ impl<'s> RowReader<'s> {
                     }
                 }
             };
-            let row = row(self.schema, fields, raw, &self.spans, &mut self.key, number).map_err(bad)?;
+            if !text[at..end].is_ascii() && std::str::from_utf8(&text[at..end]).is_err() {
+                return Err(bad(RowError::NotUtf8).into());
+            }
+            let place = Span::new(at, end);
+            let row = row(self.schema, fields, place, &self.spans, &mut self.key, number).map_err(bad)?;
             self.rows = number;
             at = next;
             each(row)?;
@@ -93,30 +109,28 @@ impl<'s> RowReader<'s> {
     }
 }
 
-fn without_line_end(mut raw: &[u8]) -> &[u8] {
+/// How long a row is without its line end.
+fn without_line_end(mut raw: &[u8]) -> usize {
     while let [rest @ .., b'\r' | b'\n'] = raw {
         raw = rest;
     }
-    raw
+    raw.len()
 }
 
 fn row<'a>(
     schema: &'a Schema,
     text: &'a [u8],
-    raw: &'a [u8],
+    place: Span,
     spans: &'a [Span],
     scratch: &'a mut Vec<u8>,
     number: u64,
 ) -> Result<Row<'a>, RowError> {
     let at =
         |column: usize| spans.get(column).and_then(|s| text.get(s.start as usize..s.end as usize)).unwrap_or_default();
-    if !raw.is_ascii() && std::str::from_utf8(raw).is_err() {
-        return Err(RowError::NotUtf8);
-    }
     let key = std::str::from_utf8(at(schema.key)).map_err(|_| RowError::NotUtf8)?;
     let size = parse_size(at(schema.size))?;
     let key = decode_key(key, scratch)?;
-    Ok(Row { schema, raw, text, spans, key, size, number })
+    Ok(Row { schema, place, text, spans, key, size, number })
 }
 
 /// Where the quotes of a text are, one bit for each byte, and a place in it.
@@ -186,19 +200,17 @@ impl Quotes {
             return None;
         }
         let close = self.next();
-        // Places fit into 32 bits: a text is a block and the start of a row.
-        #[allow(clippy::cast_possible_truncation)]
-        let place = Span { start: at as u32 + 1, end: close as u32 };
-        *span = place;
+        *span = Span::new(at + 1, close);
         Some(close + 1)
     }
 }
 
 /// A bit for each byte that is a quote, the first byte's lowest.
 fn mask(block: &[u8; 64]) -> u64 {
+    let quote = u8x16::splat(b'"');
     let mut bits = 0;
-    for (i, byte) in block.iter().enumerate() {
-        bits |= u64::from(*byte == b'"') << i;
+    for (i, part) in block.as_chunks::<16>().0.iter().enumerate() {
+        bits |= u64::from(u8x16::new(*part).simd_eq(quote).to_bitmask()) << (16 * i);
     }
     bits
 }
@@ -256,10 +268,8 @@ impl General {
         }
         let mut start = 0;
         for (span, end) in spans.iter_mut().zip(&self.ends) {
-            #[allow(clippy::cast_possible_truncation)] // a row is shorter than LONGEST_ROW
-            let place = Span { start, end: *end as u32 };
-            *span = place;
-            start = span.end;
+            *span = Span::new(start, *end);
+            start = *end;
         }
         Found::Row { used }
     }

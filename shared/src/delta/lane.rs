@@ -1,0 +1,198 @@
+//! One data file on its way through a thread: decoded block by block, cut into rows, its rows held against the baseline. Calls nothing of AWS.
+
+use super::baseline::{Comparison, OverBudget, Standing};
+use super::difference::{Counts, Input, Progress, Verdict};
+use super::error::{DeltaError, Problem};
+use super::feed::Feed;
+use super::file::File;
+use super::hash::Hash;
+use super::queue::{Parcel, To};
+use crate::inventory::{BadRow, Row, RowError, RowReader, Span};
+
+/// Rows that are looked up together: their memory is asked for at once, so that the processor does not wait for each.
+const TOGETHER: usize = 64;
+
+/// What all files of a run share.
+#[derive(Clone, Copy)]
+pub(super) struct Run<'a> {
+    pub(super) input: &'a Input<'a>,
+    pub(super) comparison: &'a Comparison,
+    pub(super) hash: Hash,
+    /// Whether the sink wants the rows that are taken.
+    pub(super) wants_changed: bool,
+}
+
+impl Run<'_> {
+    pub(super) fn over(&self, _: OverBudget) -> DeltaError {
+        DeltaError::OverMemory { budget: self.input.budget.unwrap_or_default() }
+    }
+}
+
+/// A data file that is being read.
+pub(super) struct Lane<'a> {
+    run: Run<'a>,
+    pub(super) index: usize,
+    file: File<'a>,
+    rows: RowReader<'a>,
+    batch: Batch,
+}
+
+/// A row of the batch.
+struct Waiting {
+    hash: u128,
+    shard: usize,
+    place: Span,
+    number: u64,
+    size: u64,
+    verdict: Verdict,
+    carried: bool,
+}
+
+/// Rows that are looked up together, and what came of those before.
+struct Batch {
+    waiting: Vec<Waiting>,
+    identity: Vec<u8>,
+    parcel: Parcel,
+    counts: Counts,
+}
+
+/// Why rows are not read on.
+enum Stop {
+    Row(BadRow),
+    Memory(OverBudget),
+}
+
+impl From<BadRow> for Stop {
+    fn from(bad: BadRow) -> Self {
+        Self::Row(bad)
+    }
+}
+
+impl From<OverBudget> for Stop {
+    fn from(over: OverBudget) -> Self {
+        Self::Memory(over)
+    }
+}
+
+impl<'a> Lane<'a> {
+    /// Opens data file `index`.
+    pub(super) fn open(run: Run<'a>, index: usize) -> Result<Self, DeltaError> {
+        let file = &run.input.files[index];
+        let source = run.input.source.open(index);
+        let source = source.map_err(|error| DeltaError::Read { file: file.key.clone(), error })?;
+        Ok(Self {
+            run,
+            index,
+            file: File::new(file, source),
+            rows: RowReader::new(run.input.schema),
+            batch: Batch {
+                waiting: Vec::with_capacity(TOGETHER),
+                identity: Vec::with_capacity(2048),
+                parcel: Parcel::default(),
+                counts: Counts::default(),
+            },
+        })
+    }
+
+    /// Reads compressed bytes ahead.
+    pub(super) fn top_up(&mut self) -> Result<(), DeltaError> {
+        self.file.top_up()
+    }
+
+    pub(super) fn feed(&mut self) -> &mut Feed {
+        self.file.feed()
+    }
+
+    /// Decodes a block and works off its rows. Gives those for the sink, and whether the file has ended.
+    pub(super) fn step(&mut self) -> Result<(Parcel, bool), DeltaError> {
+        let (rows, bytes) = (self.rows.rows(), self.feed().read_so_far());
+        let ended = self.file.decode()?;
+        let (run, batch) = (self.run, &mut self.batch);
+        let text = self.file.text();
+        let used = self.rows.split(text, ended, |row| batch.add(run, text, &row)).and_then(|used| {
+            batch.look_up(run, text)?;
+            Ok(used)
+        });
+        let used = used.map_err(|stop| match stop {
+            Stop::Row(bad) => self.file.wrong(Some(bad.number), Problem::Row(bad.error)),
+            Stop::Memory(over) => run.over(over),
+        })?;
+        self.file.take(used);
+        let progress = Progress { rows: self.rows.rows() - rows, bytes: self.feed().read_so_far() - bytes };
+        (run.input.progress)(progress);
+        Ok((std::mem::take(&mut self.batch.parcel), ended))
+    }
+
+    pub(super) fn into_counts(self) -> Counts {
+        self.batch.counts
+    }
+}
+
+impl Batch {
+    fn add(&mut self, run: Run<'_>, text: &[u8], row: &Row<'_>) -> Result<(), Stop> {
+        let bad = |error| Stop::Row(BadRow { number: row.number(), error });
+        if row.bucket_bytes() != run.input.bucket.as_bytes() {
+            let (found, expected) = (crate::names::excerpt(row.bucket()), run.input.bucket.to_owned());
+            return Err(bad(RowError::Bucket { found, expected }));
+        }
+        row.identity(&mut self.identity).map_err(bad)?;
+        let hash = run.hash.of(&self.identity);
+        let Some(shard) = run.comparison.shard(hash) else { return Ok(()) };
+        let verdict = (run.input.select)(row);
+        self.waiting.push(Waiting {
+            hash,
+            shard,
+            place: row.place(),
+            number: row.number(),
+            size: row.size().unwrap_or(0),
+            verdict,
+            carried: run.input.carry_over.contains(row.key()),
+        });
+        if self.waiting.len() == TOGETHER { self.look_up(run, text).map_err(Stop::Memory) } else { Ok(()) }
+    }
+
+    fn look_up(&mut self, run: Run<'_>, text: &[u8]) -> Result<(), OverBudget> {
+        let touched = self.waiting.iter().fold(0, |sum, row| sum ^ run.comparison.approach(row.shard, row.hash));
+        std::hint::black_box(touched);
+        self.counts.rows += self.waiting.len() as u64;
+        for row in self.waiting.drain(..) {
+            let counts = &mut self.counts;
+            let to = match row.verdict {
+                Verdict::Take => match run.comparison.meet(row.shard, row.hash)? {
+                    Standing::New => {
+                        counts.changed += 1;
+                        To::Changed
+                    }
+                    Standing::Known if row.carried => {
+                        counts.carried += 1;
+                        To::Changed
+                    }
+                    Standing::Known => {
+                        counts.unchanged += 1;
+                        continue;
+                    }
+                    Standing::Again => {
+                        counts.duplicates += 1;
+                        continue;
+                    }
+                },
+                Verdict::LeaveOut(reason) => {
+                    counts.leave_out(reason, run.comparison.knows(row.shard, row.hash));
+                    To::LeftOut(reason)
+                }
+                Verdict::PassOver(reason) => {
+                    counts.leave_out(reason, run.comparison.knows(row.shard, row.hash));
+                    continue;
+                }
+            };
+            if to == To::Changed {
+                counts.bytes = counts.bytes.saturating_add(row.size);
+                if !run.wants_changed {
+                    continue;
+                }
+            }
+            self.parcel.add(to, row.place.of(text), row.number);
+        }
+        Ok(())
+    }
+}

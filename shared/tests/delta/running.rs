@@ -1,0 +1,113 @@
+//! Order, memory, stopping, and rows that are there twice.
+
+use std::io;
+
+use transship::delta::{Baseline, DeltaError, Range, Sink, Verdict};
+use transship::inventory::Row;
+
+use super::support::{Report, Run, Taken, empty, hash_key, stored};
+
+const COLUMNS: [&str; 5] = ["Bucket", "Key", "Size", "LastModifiedDate", "ETag"];
+
+fn row(key: &str) -> String {
+    format!("\"vendor-photos\",\"{key}\",\"7\",\"2026-02-03T04:05:06.000Z\",\"0cc175b9c0f1b6a831c399e269772661\"\n")
+}
+
+/// Files of many rows, so that queues fill up: `file/row`.
+fn large(files: usize, rows: usize) -> Report {
+    let texts: Vec<String> = (0..files)
+        .map(|file| (0..rows).map(|i| row(&format!("{file:03}/{i:06}/{}", "x".repeat(60)))).collect())
+        .collect();
+    Report::from_texts(&COLUMNS, &texts, 1)
+}
+
+#[test]
+fn the_sink_sees_files_and_rows_in_order() {
+    let report = large(7, 12_000);
+    for threads in [1, 2, 3] {
+        let (outcome, taken) = Run { threads, ..Run::default() }.go(&report, empty()).unwrap();
+        assert_eq!(outcome.changed, 84_000);
+        assert!(taken.changed.is_sorted(), "{threads} threads");
+        assert_eq!(taken.changed.len(), 84_000);
+    }
+}
+
+#[test]
+fn a_second_run_finds_nothing() {
+    let report = large(3, 5000);
+    let (first, _) = Run::default().go(&report, empty()).unwrap();
+    let (second, taken) = Run::default().go(&report, first.next).unwrap();
+    assert_eq!((second.changed, second.unchanged, second.gone), (0, 15_000, 0));
+    assert_eq!(taken, Taken::default());
+}
+
+#[test]
+fn a_row_that_is_there_twice_is_counted() {
+    let report = Report::from_texts(&COLUMNS, &[row("a") + &row("b"), row("a")], 1);
+    let (outcome, _) = Run::default().go(&report, empty()).unwrap();
+    assert_eq!((outcome.rows, outcome.duplicates, outcome.next.objects()), (3, 1, 2));
+    let once = Report::from_texts(&COLUMNS, &[row("b") + &row("a")], 1);
+    assert_eq!(stored(&outcome.next), stored(&Run::default().go(&once, empty()).unwrap().0.next));
+    let (again, taken) = Run::default().go(&report, outcome.next).unwrap();
+    assert_eq!((again.unchanged, again.duplicates, taken.changed.len()), (2, 1, 0));
+}
+
+#[test]
+fn an_object_left_out_is_taken_when_it_is_no_longer() {
+    let report = Report::from_texts(&COLUMNS, &[row("a") + &row("b")], 1);
+    let without_b = |row: &Row<'_>| if row.key() == "b" { Verdict::LeaveOut(9) } else { Verdict::Take };
+    let (first, taken) = Run { select: &without_b, ..Run::default() }.go(&report, empty()).unwrap();
+    assert_eq!((first.next.objects(), taken.left_out), (1, vec![("b".to_owned(), 9)]));
+    let (second, taken) = Run::default().go(&report, first.next).unwrap();
+    assert_eq!(taken.changed, ["b"]);
+    // Left out again: it leaves the baseline, and yet it is not gone.
+    let (third, _) = Run { select: &without_b, ..Run::default() }.go(&report, second.next).unwrap();
+    assert_eq!((third.next.objects(), third.gone), (1, 0));
+}
+
+#[test]
+fn an_empty_report_is_no_error() {
+    for texts in [vec![], vec![String::new()], vec!["\n".to_owned(), "\r\n\r\n".to_owned()]] {
+        let (outcome, _) = Run::default().go(&Report::from_texts(&COLUMNS, &texts, 1), empty()).unwrap();
+        assert_eq!((outcome.rows, outcome.next.objects()), (0, 0));
+    }
+}
+
+#[test]
+fn too_little_memory_is_said_not_taken() {
+    let report = large(2, 40_000);
+    let run = Run { budget: Some(400_000), ..Run::default() };
+    let error = run.go(&report, empty()).err().unwrap();
+    assert!(matches!(error, DeltaError::OverMemory { budget: 400_000 }), "{error}");
+    let mut objects = 0;
+    for range in Range::all(256) {
+        objects += run.go(&report, Baseline::empty(hash_key(), range)).unwrap().0.next.objects();
+    }
+    assert_eq!(objects, 80_000);
+}
+
+#[test]
+fn it_stops_when_told_to() {
+    let run = Run { cancel: true, ..Run::default() };
+    let error = run.go(&large(2, 10), empty()).err().unwrap();
+    assert!(matches!(error, DeltaError::Cancelled), "{error}");
+}
+
+struct Full;
+
+impl Sink for Full {
+    fn changed(&mut self, _: &Row<'_>) -> io::Result<()> {
+        Err(io::Error::other("disk full"))
+    }
+
+    fn left_out(&mut self, _: &Row<'_>, _: u8) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_sink_that_fails_ends_the_run() {
+    let report = large(4, 12_000);
+    let error = Run::default().with(&report, &report, empty(), &mut Full).err().unwrap();
+    assert!(matches!(error, DeltaError::Sink(_)), "{error}");
+}
