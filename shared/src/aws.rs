@@ -44,6 +44,11 @@ pub fn s3_control(config: &SdkConfig, region: &crate::names::Region) -> aws_sdk_
     aws_sdk_s3control::Client::from_conf(config)
 }
 
+/// A Lambda client of the function's own Region.
+pub fn lambda(config: &SdkConfig) -> aws_sdk_lambda::Client {
+    aws_sdk_lambda::Client::new(config)
+}
+
 /// HTTP without AWS's signatures, for a URL that carries its own.
 pub fn http_connector() -> SharedHttpConnector {
     SharedHttpConnector::new(connector(None))

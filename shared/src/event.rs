@@ -5,7 +5,7 @@
 
 use aws_lambda_events::event::s3::S3Entity;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::names::{ETag, EncodedKey, ObjectKey, excerpt};
 
@@ -59,6 +59,21 @@ pub fn read(event: &Value) -> Vec<Heard> {
         "neither an S3 notification (Records), an s3:TestEvent nor an EventBridge event (detail-type)".to_owned();
     vec![Heard::Refused { key: String::new(), reason }]
 }
+
+/// The event by which an invocation hands what is left to do to another.
+pub fn again(notice: &Notice) -> Value {
+    let mut object = json!({ "key": notice.key.as_str() });
+    if let Some(etag) = &notice.etag {
+        object["etag"] = json!(etag.as_str());
+    }
+    if let Some(version_id) = &notice.version_id {
+        object["version-id"] = json!(version_id);
+    }
+    json!({ "detail-type": CREATED, "source": "transship", "detail": { "bucket": { "name": notice.bucket }, "object": object } })
+}
+
+/// What EventBridge calls the event of a new object.
+const CREATED: &str = "Object Created";
 
 /// What is read of a notification's record. The rest (user identity, time, …) may be missing: nothing hangs on it.
 #[derive(Debug, Deserialize)]
@@ -119,7 +134,7 @@ struct Object {
 fn event_bridge(event: &Value) -> Heard {
     let key = event.pointer("/detail/object/key").and_then(Value::as_str).map(excerpt).unwrap_or_default();
     let kind = event.get("detail-type").and_then(Value::as_str).unwrap_or_default();
-    if kind != "Object Created" {
+    if kind != CREATED {
         let reason = format!("detail-type is {:?}; only Object Created events start a run", excerpt(kind));
         return Heard::Ignored { key, reason };
     }

@@ -1,15 +1,20 @@
 //! What Transship's functions have in common. Each module decides or calls AWS, and says which in its first lines.
 //!
-//! Dependencies point one way: `inventory ← delta ← job`; [`policy`] stands beside them, under [`setup`]; [`config`], [`event`] and [`names`] know nothing of either.
+//! Dependencies point one way: `inventory ← delta ← plan ← job`, over [`bucket`]; [`ledger`] keeps what they make, [`run`] puts
+//! them in order; [`policy`] stands beside them, under [`setup`]; [`config`], [`event`] and [`names`] know nothing of either.
 
 pub mod aws;
+pub mod bucket;
 pub mod config;
 pub mod delta;
 pub mod error;
 pub mod event;
 pub mod inventory;
 pub mod job;
+pub mod ledger;
 pub mod logging;
 pub mod names;
+pub mod plan;
 pub mod policy;
+pub mod run;
 pub mod setup;

@@ -65,6 +65,50 @@ pub fn below(directory: &Path) -> Result<Vec<File>, Error> {
     Ok(files)
 }
 
+/// What happens to a bucket's objects in a day.
+#[derive(Debug, Default)]
+pub struct Day {
+    /// Places of files that are new or changed.
+    pub put: Vec<usize>,
+    /// Keys that are deleted.
+    pub deleted: Vec<String>,
+}
+
+/// A day passes: a few files are added, overwritten with as many other bytes, deleted and renamed. Deleted ones stay in `files`,
+/// since their copies stay.
+pub fn a_day_passes(files: &mut Vec<File>) -> Result<Day, Error> {
+    let mut day = Day::default();
+    let few = (files.len() / 100).clamp(1, 5).min(files.len());
+    for place in 0..few {
+        let mut bytes = files[place].bytes()?.to_vec();
+        bytes.iter_mut().for_each(|byte| *byte = !*byte);
+        files[place].content = Content::Bytes(bytes.into());
+        day.put.push(place);
+    }
+    if let Some(file) = files.last() {
+        day.deleted.push(file.key.clone());
+        let renamed = File { key: format!("{} (renamed)", file.key), content: file.content.clone() };
+        day.put.push(files.len());
+        files.push(renamed);
+    }
+    for n in 1..=few {
+        let content = Content::Bytes(format!("added on the second day: {n}").into());
+        day.put.push(files.len());
+        files.push(File { key: format!("added/day 2+{n}.txt"), content });
+    }
+    Ok(day)
+}
+
+impl File {
+    /// Its bytes.
+    pub fn bytes(&self) -> Result<Bytes, Error> {
+        match &self.content {
+            Content::At(path) => Ok(std::fs::read(path)?.into()),
+            Content::Bytes(bytes) => Ok(bytes.clone()),
+        }
+    }
+}
+
 /// The files that git tracks in this repository, and an object under each painful key.
 pub fn repository_and_painful_keys() -> Result<Vec<File>, Error> {
     let root = crate::repository();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
-use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
@@ -47,7 +47,18 @@ fn dress(index: usize, file: &File) -> Dress {
 
 /// Puts every file into `bucket`; `done` is told after each how many bytes it had. Returns all bytes.
 pub async fn put_all(account: &Clients, bucket: &str, files: &[File], done: impl Fn(u64)) -> Result<u64, Error> {
-    stream::iter(files.iter().enumerate())
+    put_some(account, bucket, files, |_| true, done).await
+}
+
+/// Puts those files whose place in `files` is `wanted`, as [`put_all`] does.
+pub async fn put_some(
+    account: &Clients,
+    bucket: &str,
+    files: &[File],
+    wanted: impl Fn(usize) -> bool,
+    done: impl Fn(u64),
+) -> Result<u64, Error> {
+    stream::iter(files.iter().enumerate().filter(|(place, _)| wanted(*place)))
         .map(|(index, file)| put(account, bucket, index, file))
         .buffer_unordered(CONCURRENCY)
         .inspect_ok(|size| done(*size))
@@ -76,6 +87,20 @@ async fn put(account: &Clients, bucket: &str, index: usize, file: &File) -> Resu
         .await
         .map_err(|error| format!("cannot put {:?}: {}", file.key, aws_sdk_s3::error::DisplayErrorContext(&error)))?;
     Ok(size)
+}
+
+/// Every object of a bucket with the time it was last written.
+pub async fn written(account: &Clients, bucket: &str) -> Result<BTreeMap<String, DateTime>, Error> {
+    let mut pages = account.s3.list_objects_v2().bucket(bucket).into_paginator().send();
+    let mut written = BTreeMap::new();
+    while let Some(page) = pages.next().await {
+        for object in page?.contents.unwrap_or_default() {
+            if let (Some(key), Some(time)) = (object.key, object.last_modified) {
+                written.insert(key, time);
+            }
+        }
+    }
+    Ok(written)
 }
 
 /// Compares every file with the object under `prefix` and its key in `bucket`; `done` is told after each.

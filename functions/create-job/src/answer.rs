@@ -4,9 +4,10 @@ use std::fmt;
 
 use lambda_runtime::Diagnostic;
 use serde::Serialize;
-use transship::error::Class;
+use transship::bucket::BucketError;
 use transship::inventory::FetchError;
 use transship::job::RunId;
+use transship::run::{Handled, RunError};
 
 /// The answer to an invocation.
 #[derive(Debug, Serialize)]
@@ -35,8 +36,14 @@ pub(crate) enum Outcome {
     Created,
     /// Its run has a job already.
     AlreadyCreated,
-    /// The report lists no objects; there is nothing to copy.
+    /// There is nothing to copy.
     Empty,
+    /// An earlier run of the route is open; the newest report that waits is planned when that is settled.
+    Waiting,
+    /// It, or a newer report, was planned before.
+    Superseded,
+    /// Planning takes longer than one invocation; another goes on.
+    Unfinished,
     /// Not a report of this route, or one that a newer has replaced.
     Ignored,
     /// Something somebody has to change; trying again changes nothing.
@@ -49,20 +56,24 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
-    /// Failed, and trying again will not help.
-    pub(crate) const FAILED_FOR_GOOD: Self = Self::Failed { retry: false };
-
     /// What a report that could not be fetched comes to.
     pub(crate) fn of_fetch(error: &FetchError) -> Self {
         match error {
             FetchError::Superseded(_) => Self::Ignored,
             FetchError::Altered { .. }
-            | FetchError::TooLarge { .. }
             | FetchError::DataFile { .. }
             | FetchError::Manifest(_)
-            | FetchError::ETag { .. } => Self::Refused,
-            FetchError::NotYet { .. } => Self::Failed { retry: true },
-            FetchError::Aws { error, .. } => Self::Failed { retry: error.class != Class::Permanent },
+            | FetchError::Bucket(BucketError::TooLarge { .. } | BucketError::ETag { .. }) => Self::Refused,
+            FetchError::NotYet { .. } | FetchError::Bucket(_) => Self::Failed { retry: error.is_transient() },
+        }
+    }
+
+    /// What a report that could not be handled comes to.
+    pub(crate) fn of_run(error: &RunError) -> Self {
+        match error {
+            RunError::Fetch(error) => Self::of_fetch(error),
+            RunError::Plan(error) if error.is_about_the_report() => Self::Refused,
+            _ => Self::Failed { retry: error.is_transient() },
         }
     }
 
@@ -71,6 +82,9 @@ impl Outcome {
             Self::Created => "created",
             Self::AlreadyCreated => "already created",
             Self::Empty => "empty",
+            Self::Waiting => "waiting",
+            Self::Superseded => "superseded",
+            Self::Unfinished => "unfinished",
             Self::Ignored => "ignored",
             Self::Refused => "refused",
             Self::Failed { .. } => "failed",
@@ -94,8 +108,26 @@ impl Record {
         self
     }
 
-    pub(crate) fn with_job(mut self, id: String) -> Self {
-        self.job_id = Some(id);
+    /// What came of a report.
+    pub(crate) fn handled(key: String, run: &RunId, handled: Handled) -> Self {
+        let record = |outcome| Self::new(key, outcome).of_run(run);
+        match handled {
+            Handled::Created(jobs) => record(Outcome::Created).with_job(jobs),
+            Handled::AlreadyCreated(jobs) => record(Outcome::AlreadyCreated).with_job(jobs),
+            Handled::Empty => record(Outcome::Empty).because("there is nothing to copy"),
+            Handled::Waiting(other) => {
+                record(Outcome::Waiting).because(format_args!("run {other} is open; this report is planned after it"))
+            }
+            Handled::Superseded(other) => {
+                record(Outcome::Superseded).because(format_args!("run {other} has planned this report or a newer one"))
+            }
+            Handled::Unfinished => record(Outcome::Unfinished).because("another invocation goes on with the plan"),
+        }
+    }
+
+    /// A run has one copy job; a second job of it is logged beside.
+    fn with_job(mut self, jobs: Vec<String>) -> Self {
+        self.job_id = jobs.into_iter().next();
         self
     }
 

@@ -9,6 +9,35 @@ pub(crate) struct Config {
     pub(crate) route: Route,
     /// How.
     pub(crate) job: JobSettings,
+    /// The function, as Lambda names it.
+    pub(crate) function: Function,
+}
+
+/// What Lambda tells a function of itself. Nobody sets these.
+#[derive(Debug, Clone)]
+pub(crate) struct Function {
+    /// `AWS_LAMBDA_FUNCTION_NAME`; none outside of Lambda.
+    pub(crate) name: Option<String>,
+    /// `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`, in MB.
+    pub(crate) memory: u64,
+}
+
+/// What a function has where Lambda does not say.
+const MEMORY: u64 = 1024;
+
+impl Function {
+    fn of(env: &dyn Env) -> Self {
+        let memory = env.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").and_then(|text| text.parse().ok()).unwrap_or(MEMORY);
+        Self { name: env.get("AWS_LAMBDA_FUNCTION_NAME"), memory }
+    }
+
+    /// Bytes that the hashes of a plan may take. The rest is for the process itself, the manifest, and what is being read
+    /// and written; the smallest functions are left what a hundred thousand objects take.
+    pub(crate) fn for_planning(&self) -> u64 {
+        const OTHERS: u64 = 256;
+        const LEAST: u64 = 16;
+        self.memory.saturating_sub(OTHERS).max(LEAST) * 1024 * 1024
+    }
 }
 
 impl Config {
@@ -17,7 +46,7 @@ impl Config {
         let mut reader = Reader::new(env);
         let route = Route::read(&mut reader);
         let job = JobSettings::read(&mut reader);
-        let config = route.zip(job).map(|(route, job)| Self { route, job });
+        let config = route.zip(job).map(|(route, job)| Self { route, job, function: Function::of(env) });
         reader.finish(config)
     }
 }

@@ -2,12 +2,17 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::InvocationType;
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::Value;
+use transship::bucket::ManifestBucket;
+use transship::error::AwsError;
 use transship::event::{self, Heard, Notice};
 use transship::inventory::{self, Patience, ReportKey};
-use transship::job::{self, Persistence, RunId, Sent};
+use transship::job::{Persistence, RunId};
 use transship::names::excerpt;
+use transship::run::{Handled, Runner, Time};
 
 use crate::answer::{Answer, Outcome, Record, Retry};
 use crate::config::Config;
@@ -16,8 +21,8 @@ use crate::config::Config;
 #[derive(Debug)]
 pub(crate) struct Handler {
     config: Config,
-    s3: aws_sdk_s3::Client,
-    control: aws_sdk_s3control::Client,
+    runner: Runner,
+    lambda: aws_sdk_lambda::Client,
     waits: Waits,
 }
 
@@ -41,21 +46,31 @@ impl Default for Waits {
 
 /// What is left of the function's time for the answer.
 const RESERVE: Duration = Duration::from_secs(5);
+/// What is left of it for what follows planning: the last files of the plan, the record, the commit and the jobs.
+const AFTER_PLANNING: Duration = Duration::from_secs(40);
 
 impl Handler {
     /// With these settings and clients.
-    pub(crate) fn new(config: Config, s3: aws_sdk_s3::Client, control: aws_sdk_s3control::Client) -> Self {
-        Self { config, s3, control, waits: Waits::default() }
+    pub(crate) fn new(
+        config: Config,
+        s3: aws_sdk_s3::Client,
+        control: aws_sdk_s3control::Client,
+        lambda: aws_sdk_lambda::Client,
+    ) -> Self {
+        let bucket = ManifestBucket::new(s3, &config.route);
+        let memory = config.function.for_planning();
+        let runner = Runner::new(config.route.clone(), config.job.clone(), bucket, control, memory);
+        Self { config, runner, lambda, waits: Waits::default() }
     }
 
     /// Handles one invocation. An error makes Lambda retry the whole event, which is safe: a report that has its job
     /// keeps it.
     pub(crate) async fn invoked(&self, event: LambdaEvent<Value>) -> Result<Answer, Retry> {
-        let persistence = self.persistence(&event.context);
+        let time = self.time(&event.context);
         let mut results = Vec::new();
         for heard in event::read(&event.payload) {
             let record = match heard {
-                Heard::Created(notice) => self.created(&notice, persistence).await,
+                Heard::Created(notice) => self.created(&notice, &time).await,
                 Heard::Ignored { key, reason } => Record::new(key, Outcome::Ignored).because(reason),
                 Heard::Refused { key, reason } => Record::new(key, Outcome::Refused).because(reason),
             };
@@ -66,10 +81,11 @@ impl Handler {
     }
 
     /// What comes of one object that was created.
-    async fn created(&self, notice: &Notice, persistence: Persistence) -> Record {
-        let Config { route, job: settings } = &self.config;
+    async fn created(&self, notice: &Notice, time: &Time) -> Record {
+        let route = &self.config.route;
         // Whoever sends events may send long ones: logs and answers carry an excerpt.
-        let record = |outcome| Record::new(excerpt(notice.key.as_str()), outcome);
+        let named = || excerpt(notice.key.as_str());
+        let record = |outcome| Record::new(named(), outcome);
         if notice.bucket != route.manifest_bucket.as_str() {
             let reason = format!("in bucket {}, not in the manifest bucket", excerpt(&notice.bucket));
             return record(Outcome::Ignored).because(reason);
@@ -79,34 +95,42 @@ impl Handler {
             Ok(key) => key,
             Err(elsewhere) => return record(Outcome::Ignored).because(elsewhere),
         };
-        let report = match inventory::fetch(&self.s3, route, key, notice, self.waits.patience).await {
+        let report = match inventory::fetch(self.runner.bucket(), route, key, notice, self.waits.patience).await {
             Ok(report) => report,
             Err(error) => return record(Outcome::of_fetch(&error)).because(error),
         };
         let run = RunId::of(&report);
-        match inventory::has_rows(&self.s3, route, &report).await {
-            Ok(true) => {}
-            Ok(false) => return record(Outcome::Empty).of_run(&run).because("the report lists no objects"),
-            Err(error) => return record(Outcome::of_fetch(&error)).of_run(&run).because(error),
-        }
-        let request = match job::copy_job(route, settings, &report) {
-            Ok(request) => request,
-            Err(error) => return record(Outcome::FAILED_FOR_GOOD).of_run(&run).because(error),
-        };
-        match job::send(&self.control, route, settings, &request, persistence).await {
-            Ok(Sent::Created(id)) => record(Outcome::Created).of_run(&run).with_job(id),
-            Ok(Sent::AlreadyThere(id)) => record(Outcome::AlreadyCreated).of_run(&run).with_job(id),
-            Err(error) => record(Outcome::Failed { retry: error.is_transient() }).of_run(&run).because(error),
+        match self.runner.handle(&report, time).await {
+            Ok(Handled::Unfinished) => match self.go_on(notice).await {
+                Ok(()) => Record::handled(named(), &run, Handled::Unfinished),
+                Err(error) => record(Outcome::Failed { retry: true }).of_run(&run).because(error),
+            },
+            Ok(handled) => Record::handled(named(), &run, handled),
+            Err(error) => record(Outcome::of_run(&error)).of_run(&run).because(error),
         }
     }
 
-    /// Until when this invocation may keep at a denied call. A deadline of 0 is that of an invocation without one.
-    fn persistence(&self, context: &Context) -> Persistence {
+    /// Another invocation goes on with the plan of this report.
+    async fn go_on(&self, notice: &Notice) -> Result<(), AwsError> {
+        let Some(name) = &self.config.function.name else { return Ok(()) };
+        let event = event::again(notice).to_string();
+        let request = self.lambda.invoke().function_name(name).invocation_type(InvocationType::Event);
+        let answer = request.payload(Blob::new(event)).send().await;
+        answer.map(drop).map_err(|error| AwsError::new("Invoke", &error))
+    }
+
+    /// How long this invocation may take. A deadline of 0 is that of an invocation without one.
+    fn time(&self, context: &Context) -> Time {
         let left = match context.deadline {
-            0 => self.waits.denied,
-            _ => context.deadline().duration_since(SystemTime::now()).unwrap_or_default().saturating_sub(RESERVE),
+            0 => None,
+            _ => Some(context.deadline().duration_since(SystemTime::now()).unwrap_or_default()),
         };
-        Persistence { until: Instant::now() + left.min(self.waits.denied), pause: self.waits.pause }
+        let left_without = |reserve| left.map(|left| left.saturating_sub(reserve));
+        let denied = left_without(RESERVE).unwrap_or(self.waits.denied).min(self.waits.denied);
+        Time {
+            persistence: Persistence { until: Instant::now() + denied, pause: self.waits.pause },
+            planning: Instant::now() + left_without(AFTER_PLANNING).unwrap_or(Duration::from_hours(1)),
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use transship::{aws, logging};
 use crate::config::Config;
 use crate::handler::Handler;
 
-#[tokio::main(flavor = "current_thread")]
+#[tokio::main]
 async fn main() -> ExitCode {
     logging::init();
     let config = match Config::from_env(&ProcessEnv) {
@@ -22,7 +22,7 @@ async fn main() -> ExitCode {
     };
     let sdk = aws::sdk_config().await;
     let control = aws::s3_control(&sdk, &config.route.destination_region);
-    let handler = Handler::new(config, aws::s3(&sdk), control);
+    let handler = Handler::new(config, aws::s3(&sdk), control, aws::lambda(&sdk));
     let ended = lambda_runtime::run(service_fn(|event| handler.invoked(event))).await;
     ended.map_or_else(|error| logging::ended(&*error), |()| ExitCode::SUCCESS)
 }

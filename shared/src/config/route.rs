@@ -4,6 +4,8 @@ use std::str::FromStr;
 
 use aws_sdk_s3control::types::{JobReportScope, S3CannedAccessControlList, S3ChecksumAlgorithm, S3StorageClass};
 
+use serde::{Deserialize, Serialize};
+
 use super::{Reader, Setting};
 use crate::names::{AccountId, BucketName, Invalid, InventoryId, KmsKeyArn, Prefix, Region, RoleArn, RouteName};
 
@@ -32,7 +34,7 @@ pub const ROUTE_SETTINGS: &[Setting] = &[
     INVENTORY_ID,
 ];
 
-const COPY_MODE: Setting = Setting::default("COPY_MODE", "Everything");
+const COPY_MODE: Setting = Setting::default("COPY_MODE", "Changes");
 const COPY_ROLE_ARN: Setting = Setting::required("COPY_ROLE_ARN");
 const STORAGE_CLASS: Setting = Setting::optional("STORAGE_CLASS");
 const KMS_KEY_ARN: Setting = Setting::optional("KMS_KEY_ARN");
@@ -116,8 +118,10 @@ pub struct JobSettings {
 }
 
 /// What a run copies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CopyMode {
+    /// What is new or changed since the last run.
+    Changes,
     /// Every object of the report, every time.
     Everything,
 }
@@ -127,9 +131,10 @@ impl FromStr for CopyMode {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         match text {
+            "Changes" => Ok(Self::Changes),
             "Everything" => Ok(Self::Everything),
-            "Changes" | "Preview" => Err(Invalid::new("Everything (this release has no Changes and no Preview)", text)),
-            _ => Err(Invalid::new("Everything", text)),
+            "Preview" => Err(Invalid::new("Changes or Everything (this release has no Preview)", text)),
+            _ => Err(Invalid::new("Changes or Everything", text)),
         }
     }
 }
@@ -221,7 +226,13 @@ impl JobSettings {
         {
             reader.blame(&KMS_KEY_ARN, format!("is not in DESTINATION_REGION {region}, where the copies are"));
         }
-        if let (Some(prefix), Some(inventory)) = (&report_prefix, reader.known::<Prefix>(&INVENTORY_PREFIX))
+        let inventory = reader.known::<Prefix>(&INVENTORY_PREFIX);
+        for (setting, prefix) in [(&REPORT_PREFIX, &report_prefix), (&INVENTORY_PREFIX, &inventory)] {
+            if let Some(ours) = prefix.as_ref().and_then(|prefix| OURS.iter().find(|ours| is_below(prefix, ours))) {
+                reader.blame(setting, format!("is in {ours}/, which is for the functions' own files"));
+            }
+        }
+        if let (Some(prefix), Some(inventory)) = (&report_prefix, inventory)
             && overlap(prefix, &inventory)
         {
             let why = format!("overlaps INVENTORY_PREFIX {inventory}: a completion report would trigger a run");
@@ -244,7 +255,14 @@ impl JobSettings {
     }
 }
 
+/// Where the functions write in the manifest bucket.
+const OURS: [&str; 2] = ["plans", "ledger"];
+
 /// One is the other or a folder above it.
 fn overlap(a: &Prefix, b: &Prefix) -> bool {
-    format!("{a}/").starts_with(&format!("{b}/")) || format!("{b}/").starts_with(&format!("{a}/"))
+    is_below(a, b.as_str()) || is_below(b, a.as_str())
+}
+
+fn is_below(prefix: &Prefix, folder: &str) -> bool {
+    prefix.as_str().strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

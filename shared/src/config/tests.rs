@@ -38,7 +38,7 @@ fn the_defaults() {
     let (route, job) = read(&required()).unwrap();
     assert_eq!((route.inventory_prefix.as_str(), route.inventory_id.as_str()), ("inventory", "transship"));
     assert_eq!(route.destination_prefix, None);
-    assert_eq!((job.mode, job.priority, job.confirmation_required), (CopyMode::Everything, 10, false));
+    assert_eq!((job.mode, job.priority, job.confirmation_required), (CopyMode::Changes, 10, false));
     assert_eq!((job.report_scope, job.report_prefix.as_str()), (JobReportScope::AllTasks, "reports"));
     assert_eq!((job.storage_class, job.kms_key, job.checksum, job.acl), (None, None, None, None));
     assert!(job.bucket_key.is_none() && !job.annotations);
@@ -119,12 +119,13 @@ fn everything_that_is_wrong_is_said_at_once_by_name() {
 }
 
 #[test]
-fn modes_of_later_releases_are_refused_by_name() {
-    for mode in ["Changes", "Preview"] {
-        let (names, text) = wrong(&[("COPY_MODE", mode)]);
-        assert_eq!(names, ["COPY_MODE"]);
-        assert!(text.contains("this release has no Changes and no Preview"), "{text}");
-    }
+fn modes_are_told_apart() {
+    let mut env = required();
+    env.insert("COPY_MODE", "Everything");
+    assert_eq!(read(&env).unwrap().1.mode, CopyMode::Everything);
+    let (names, text) = wrong(&[("COPY_MODE", "Preview")]);
+    assert_eq!(names, ["COPY_MODE"]);
+    assert!(text.contains("this release has no Preview"), "{text}");
     assert_eq!(wrong(&[("COPY_MODE", "everything")]).0, ["COPY_MODE"]);
 }
 
@@ -140,6 +141,9 @@ fn settings_are_held_against_each_other() {
         (&[("REPORT_PREFIX", "inventory")], "REPORT_PREFIX"),
         (&[("REPORT_PREFIX", "inventory/reports")], "REPORT_PREFIX"),
         (&[("REPORT_PREFIX", "in"), ("INVENTORY_PREFIX", "in/ventory")], "REPORT_PREFIX"),
+        (&[("REPORT_PREFIX", "plans")], "REPORT_PREFIX"),
+        (&[("REPORT_PREFIX", "ledger/reports")], "REPORT_PREFIX"),
+        (&[("INVENTORY_PREFIX", "plans/x")], "INVENTORY_PREFIX"),
         (&[("DESTINATION_PREFIX", "copies/")], "DESTINATION_PREFIX"),
     ] {
         assert_eq!(wrong(changes).0, [name], "{changes:?}");

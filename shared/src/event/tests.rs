@@ -62,3 +62,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_handed_on_is_heard_as_it_was() {
+    let notice = Notice {
+        bucket: "manifest-bucket".to_owned(),
+        key: ObjectKey::from_plain("inventory/a b+c/manifest.json"),
+        etag: Some("abc".parse().unwrap()),
+        version_id: Some("v1".to_owned()),
+    };
+    assert_eq!(read(&again(&notice)), [Heard::Created(notice.clone())]);
+    let bare = Notice { etag: None, version_id: None, ..notice };
+    assert_eq!(read(&again(&bare)), [Heard::Created(bare.clone())]);
+}

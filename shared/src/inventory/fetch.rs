@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use aws_sdk_s3::Client;
-
-use super::bucket::{Bucket, Exactly, Missing, Object};
 use super::{Manifest, ManifestError, ReportFile, ReportKey};
+use crate::bucket::{BucketError, Exactly, ManifestBucket, Missing, Object};
 use crate::config::Route;
-use crate::error::{AwsError, Class};
+use crate::error::Class;
 use crate::event::Notice;
 use crate::names::{ETag, ObjectKey, excerpt};
 
@@ -75,16 +73,6 @@ pub enum FetchError {
         /// What manifest.checksum says.
         expected: String,
     },
-    /// Larger than any real one.
-    #[error("{key} has {size} bytes, more than the {limit} that are read")]
-    TooLarge {
-        /// What is too large.
-        key: ObjectKey,
-        /// Its size in bytes.
-        size: u64,
-        /// The limit in bytes.
-        limit: u64,
-    },
     /// A data file is not the one that the manifest lists.
     #[error("{key} has {found} bytes, manifest.json says {expected}; it was altered after delivery")]
     DataFile {
@@ -98,44 +86,31 @@ pub enum FetchError {
     /// The manifest says something that this route cannot take.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
-    /// S3 gave an object without a usable ETag.
-    #[error("{key}: {invalid}")]
-    ETag {
-        /// The object.
-        key: ObjectKey,
-        /// Its ETag.
-        invalid: crate::names::Invalid,
-    },
-    /// S3 refused or failed.
-    #[error("{error}, reading {key}{}", advice(error))]
-    Aws {
-        /// What was read.
-        key: ObjectKey,
-        /// How it failed.
-        error: AwsError,
-    },
+    /// The manifest bucket refused or failed.
+    #[error(transparent)]
+    Bucket(#[from] BucketError),
 }
 
-/// S3 answers 403 as well when the bucket is not the expected owner's, or when a missing object may not be listed.
-fn advice(error: &AwsError) -> &'static str {
-    match error.class {
-        Class::Permission => {
-            "; the function's role needs s3:GetObject and s3:GetObjectVersion there and s3:ListBucket on the bucket, \
-            and ACCOUNT_ID must own it"
+impl FetchError {
+    /// Whether a later try can succeed.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::NotYet { .. } => true,
+            Self::Bucket(error) => error.class() != Class::Permanent,
+            Self::Superseded(_) | Self::Altered { .. } | Self::DataFile { .. } | Self::Manifest(_) => false,
         }
-        Class::Transient | Class::Permanent => "",
     }
 }
 
 /// Fetches the report `key` that `notice` announced by its `file`.
 pub async fn fetch(
-    s3: &Client,
+    bucket: &ManifestBucket,
     route: &Route,
     (key, file): (ReportKey, ReportFile),
     notice: &Notice,
     patience: Patience,
 ) -> Result<Report, FetchError> {
-    let reader = Reader { bucket: Bucket { s3, route }, patience };
+    let reader = Reader { bucket, patience };
     let mut object = match file {
         ReportFile::Manifest => reader.announced(&key, notice).await?,
         ReportFile::Checksum => reader.awaited(&key.manifest(), MANIFEST_LIMIT).await?,
@@ -152,7 +127,7 @@ pub async fn fetch(
 }
 
 struct Reader<'a> {
-    bucket: Bucket<'a>,
+    bucket: &'a ManifestBucket,
     patience: Patience,
 }
 

@@ -3,13 +3,11 @@
 
 use std::io::Read;
 
-use aws_sdk_s3::Client;
 use flate2::read::MultiGzDecoder;
 use futures::stream::{self, StreamExt, TryStreamExt};
 
-use super::bucket::{Bucket, Exactly};
 use super::{DataFile, FetchError, Report};
-use crate::config::Route;
+use crate::bucket::{Exactly, ManifestBucket};
 use crate::names::ObjectKey;
 
 /// HeadObject calls under way at once.
@@ -18,13 +16,17 @@ const AT_ONCE: usize = 32;
 /// size are read to see.
 const MAYBE_EMPTY: u64 = 512;
 
+/// Whether every data file is there, with the size that manifest.json gives.
+pub async fn all_there(bucket: &ManifestBucket, report: &Report) -> Result<(), FetchError> {
+    let files = &report.manifest.files;
+    stream::iter(files.iter().map(|file| there(bucket, file))).buffer_unordered(AT_ONCE).try_collect().await
+}
+
 /// Whether the report lists any object. Every data file is looked for first: the order in which S3 delivers a report's
 /// files is nowhere documented, and a job whose data files are missing fails as a whole.
-pub async fn has_rows(s3: &Client, route: &Route, report: &Report) -> Result<bool, FetchError> {
-    let bucket = Bucket { s3, route };
-    let files = &report.manifest.files;
-    stream::iter(files.iter().map(|file| there(bucket, file))).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
-    for file in files {
+pub async fn has_rows(bucket: &ManifestBucket, report: &Report) -> Result<bool, FetchError> {
+    all_there(bucket, report).await?;
+    for file in &report.manifest.files {
         if file.size > MAYBE_EMPTY || (file.size > 0 && holds_a_row(bucket, file).await?) {
             return Ok(true);
         }
@@ -32,16 +34,16 @@ pub async fn has_rows(s3: &Client, route: &Route, report: &Report) -> Result<boo
     Ok(false)
 }
 
-async fn there(bucket: Bucket<'_>, file: &DataFile) -> Result<(), FetchError> {
+async fn there(bucket: &ManifestBucket, file: &DataFile) -> Result<(), FetchError> {
     let key = ObjectKey::from_plain(&file.key);
-    match bucket.size(&key).await? {
+    match bucket.head(&key).await?.map(|head| head.size) {
         Some(found) if found == file.size => Ok(()),
         Some(found) => Err(FetchError::DataFile { key, found, expected: file.size }),
         None => Err(FetchError::NotYet { key }),
     }
 }
 
-async fn holds_a_row(bucket: Bucket<'_>, file: &DataFile) -> Result<bool, FetchError> {
+async fn holds_a_row(bucket: &ManifestBucket, file: &DataFile) -> Result<bool, FetchError> {
     let key = ObjectKey::from_plain(&file.key);
     let object = bucket.get(&key, Exactly::default(), MAYBE_EMPTY).await?;
     Ok(any_byte(&object.map_err(|_| FetchError::NotYet { key })?.bytes))

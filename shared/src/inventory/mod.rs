@@ -1,7 +1,6 @@
 //! Inventory reports as S3 delivers them: where they lie, what their manifest says, and how one is fetched. Knows
 //! nothing of jobs.
 
-mod bucket;
 mod fetch;
 mod files;
 mod key;
@@ -11,7 +10,7 @@ mod row_reader;
 mod schema;
 
 pub use fetch::{FetchError, Patience, Report, fetch};
-pub use files::has_rows;
+pub use files::{all_there, has_rows};
 pub use key::{KeyError, ReportFile, ReportKey};
 pub use manifest::{DataFile, Manifest, ManifestError};
 pub(crate) use row::Span;

@@ -4,6 +4,11 @@ mod request;
 mod run;
 mod send;
 
-pub use request::{JobRequest, RequestError, copy_job};
+pub use request::{JobRequest, RequestError, Submitted, copy_job};
 pub use run::{JobKind, RunId, token};
 pub use send::{Persistence, SendError, Sent, send};
+
+#[cfg(test)]
+pub(crate) mod tests {
+    pub(crate) use super::request::tests::settings;
+}

@@ -1,4 +1,5 @@
-//! The CreateJob request, built from settings and report alone. Calls nothing.
+//! The CreateJob request, built from settings, run and manifest alone, in a form that the ledger keeps: what is sent
+//! again is what was sent. Calls nothing.
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_control_CreateJob.html>
 
@@ -6,103 +7,263 @@ use aws_sdk_s3control::error::BuildError;
 use aws_sdk_s3control::operation::create_job::builders::CreateJobInputBuilder;
 use aws_sdk_s3control::types::{
     JobManifest, JobManifestFormat, JobManifestLocation, JobManifestSpec, JobOperation, JobReport, JobReportFormat,
-    S3AnnotationDirective, S3CopyObjectOperation, S3MetadataDirective, S3Tag,
+    JobReportScope, S3AnnotationDirective, S3CannedAccessControlList, S3ChecksumAlgorithm, S3CopyObjectOperation,
+    S3MetadataDirective, S3StorageClass, S3Tag,
 };
+use serde::{Deserialize, Serialize};
 
 use super::run::{JobKind, RunId, token};
 use crate::config::{JobSettings, Route};
 use crate::inventory::Report;
+use crate::names::{ETag, ObjectKey};
 
 /// One job to be created.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobRequest {
+    /// Which of the run's jobs it is.
+    pub kind: JobKind,
     /// The run it belongs to; its id stands in the description, by which ListJobs finds the job again.
     pub run: RunId,
-    /// The request.
-    pub input: CreateJobInputBuilder,
+    /// The manifest.json that it works through.
+    pub manifest: Submitted,
+    /// The request in the shape of the S3 Control API: `aws s3control create-job --cli-input-json` takes it as it is.
+    pub request: CreateJob,
 }
 
-/// A required member was left out: a defect of this module, not of the settings.
+/// `CreateJob`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CreateJob {
+    account_id: String,
+    confirmation_required: bool,
+    operation: Operation,
+    manifest: Manifest,
+    report: CompletionReport,
+    client_request_token: String,
+    description: String,
+    priority: i32,
+    role_arn: String,
+    tags: Vec<Tag>,
+}
+
+/// `JobOperation`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+enum Operation {
+    S3PutObjectCopy(Copy),
+}
+
+/// `S3CopyObjectOperation`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Copy {
+    target_resource: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    target_key_prefix: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    storage_class: Option<String>,
+    metadata_directive: String,
+    annotation_directive: String,
+    #[serde(default, rename = "SSEAwsKmsKeyId", skip_serializing_if = "Option::is_none")]
+    kms_key: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    bucket_key_enabled: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    checksum_algorithm: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    canned_access_control_list: Option<String>,
+}
+
+/// `JobManifest`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Manifest {
+    spec: Spec,
+    location: Location,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Spec {
+    format: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Location {
+    object_arn: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    object_version_id: Option<String>,
+    e_tag: String,
+}
+
+/// `JobReport`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct CompletionReport {
+    bucket: String,
+    format: String,
+    enabled: bool,
+    prefix: String,
+    report_scope: String,
+    expected_bucket_owner: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Tag {
+    key: String,
+    value: String,
+}
+
+/// A required member was left out: a defect of this module, or a ledger that somebody edited.
 #[derive(Debug, thiserror::Error)]
 #[error("the CreateJob request is incomplete: {0}")]
 pub struct RequestError(#[from] BuildError);
 
+/// The manifest.json that a job works through.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Submitted {
+    /// Its key in the manifest bucket.
+    pub key: ObjectKey,
+    /// Its ETag.
+    pub etag: ETag,
+    /// Its version, where the bucket is versioned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version_id: Option<String>,
+}
+
+impl Submitted {
+    /// The manifest.json of a report, as it was delivered.
+    pub fn delivered(report: &Report) -> Self {
+        Self { key: report.key.manifest(), etag: report.etag.clone(), version_id: report.version_id.clone() }
+    }
+}
+
 /// Attempts of a run are counted from 1; a retry that an operator asks for is a run of its own.
 const FIRST_ATTEMPT: u32 = 1;
 
-/// The job that copies everything in `report`: the delivered manifest.json is the job's manifest.
-pub fn copy_job(route: &Route, settings: &JobSettings, report: &Report) -> Result<JobRequest, RequestError> {
-    let run = RunId::of(report);
-    let input = CreateJobInputBuilder::default()
-        .account_id(route.account.as_str())
+/// The job of `run` that copies what `manifest` lists.
+pub fn copy_job(route: &Route, settings: &JobSettings, run: &RunId, manifest: &Submitted) -> JobRequest {
+    let kind = JobKind::Copy;
+    let request = CreateJob {
+        account_id: route.account.to_string(),
         // Said even when false: left out, the job may wait for a person.
-        .confirmation_required(settings.confirmation_required)
-        .operation(JobOperation::builder().s3_put_object_copy(copy(route, settings)).build())
-        .manifest(manifest(route, settings, report)?)
-        .report(completion_report(route, settings))
-        .client_request_token(token(&route.name, &run, JobKind::Copy, &report.etag, FIRST_ATTEMPT))
-        .description(description(route, &run))
-        .priority(settings.priority)
-        .role_arn(settings.role.as_str())
-        .set_tags(Some(tags(route, &run)?));
-    Ok(JobRequest { run, input })
+        confirmation_required: settings.confirmation_required,
+        operation: Operation::S3PutObjectCopy(copy(route, settings)),
+        manifest: Manifest {
+            // An inventory names its columns itself: Fields is only for plain CSV manifests.
+            spec: Spec { format: JobManifestFormat::S3InventoryReportCsv20161130.to_string() },
+            location: Location {
+                object_arn: format!("{}/{}", route.manifest_bucket.arn(settings.role.partition()), manifest.key),
+                object_version_id: manifest.version_id.clone(),
+                e_tag: manifest.etag.to_string(),
+            },
+        },
+        report: completion_report(route, settings),
+        client_request_token: token(&route.name, run, kind, &manifest.etag, FIRST_ATTEMPT),
+        // At most 256 characters: a route has up to 32, a run id up to 147.
+        description: format!("transship {} run {run}", route.name),
+        priority: settings.priority,
+        role_arn: settings.role.to_string(),
+        tags: [("transship:route", route.name.as_str()), ("transship:run", run.as_str())]
+            .map(|(key, value)| Tag { key: key.to_owned(), value: value.to_owned() })
+            .into(),
+    };
+    JobRequest { kind, run: run.clone(), manifest: manifest.clone(), request }
 }
 
-/// At most 256 characters: a route has up to 32, a run id up to 147.
-fn description(route: &Route, run: &RunId) -> String {
-    format!("transship {} run {run}", route.name)
+fn copy(route: &Route, settings: &JobSettings) -> Copy {
+    // Left out, AnnotationDirective would mean COPY, which needs `s3:GetObjectAnnotation` and `s3:PutObjectAnnotation` on
+    // every object and costs a PUT for each annotation: so it is said, and COPY is a setting.
+    let annotations = if settings.annotations { S3AnnotationDirective::Copy } else { S3AnnotationDirective::Exclude };
+    Copy {
+        target_resource: route.destination_bucket.arn(settings.role.partition()),
+        target_key_prefix: route.destination_prefix.as_ref().map(ToString::to_string),
+        storage_class: settings.storage_class.as_ref().map(ToString::to_string),
+        metadata_directive: S3MetadataDirective::Copy.to_string(),
+        annotation_directive: annotations.to_string(),
+        kms_key: settings.kms_key.as_ref().map(ToString::to_string),
+        bucket_key_enabled: settings.bucket_key,
+        checksum_algorithm: settings.checksum.as_ref().map(ToString::to_string),
+        canned_access_control_list: settings.acl.as_ref().map(ToString::to_string),
+    }
 }
 
-fn copy(route: &Route, settings: &JobSettings) -> S3CopyObjectOperation {
-    // No NewObjectTagging: that copies the source's tags, an empty one would drop them.
-    S3CopyObjectOperation::builder()
-        .target_resource(route.destination_bucket.arn(settings.role.partition()))
-        .set_target_key_prefix(route.destination_prefix.as_ref().map(ToString::to_string))
-        .set_storage_class(settings.storage_class.clone())
-        .metadata_directive(S3MetadataDirective::Copy)
-        .annotation_directive(annotations(settings))
-        .set_sse_aws_kms_key_id(settings.kms_key.as_ref().map(ToString::to_string))
-        .set_bucket_key_enabled(settings.bucket_key)
-        .set_checksum_algorithm(settings.checksum.clone())
-        .set_canned_access_control_list(settings.acl.clone())
-        .build()
+fn completion_report(route: &Route, settings: &JobSettings) -> CompletionReport {
+    CompletionReport {
+        bucket: route.manifest_bucket.arn(settings.role.partition()),
+        format: JobReportFormat::ReportCsv20180820.to_string(),
+        enabled: true,
+        prefix: settings.report_prefix.to_string(),
+        report_scope: settings.report_scope.to_string(),
+        expected_bucket_owner: route.account.to_string(),
+    }
 }
 
-/// Left out it would mean COPY, which needs `s3:GetObjectAnnotation` and `s3:PutObjectAnnotation` on every object and
-/// costs a PUT for each annotation: so it is said, and COPY is a setting.
-fn annotations(settings: &JobSettings) -> S3AnnotationDirective {
-    if settings.annotations { S3AnnotationDirective::Copy } else { S3AnnotationDirective::Exclude }
+impl JobRequest {
+    /// As the SDK sends it.
+    pub fn input(&self) -> Result<CreateJobInputBuilder, RequestError> {
+        let CreateJob { operation: Operation::S3PutObjectCopy(copy), .. } = &self.request;
+        let request = &self.request;
+        let tags: Result<Vec<S3Tag>, BuildError> =
+            request.tags.iter().map(|tag| S3Tag::builder().key(&tag.key).value(&tag.value).build()).collect();
+        Ok(CreateJobInputBuilder::default()
+            .account_id(&request.account_id)
+            .confirmation_required(request.confirmation_required)
+            .operation(JobOperation::builder().s3_put_object_copy(copy.input()).build())
+            .manifest(request.manifest.input()?)
+            .report(request.report.input())
+            .client_request_token(&request.client_request_token)
+            .description(&request.description)
+            .priority(request.priority)
+            .role_arn(&request.role_arn)
+            .set_tags(Some(tags?)))
+    }
 }
 
-fn manifest(route: &Route, settings: &JobSettings, report: &Report) -> Result<JobManifest, BuildError> {
-    let bucket = route.manifest_bucket.arn(settings.role.partition());
-    let location = JobManifestLocation::builder()
-        .object_arn(format!("{bucket}/{}", report.key.manifest()))
-        .set_object_version_id(report.version_id.clone())
-        .e_tag(report.etag.as_str())
-        .build()?;
-    // An inventory names its columns itself: Fields is only for plain CSV manifests.
-    let spec = JobManifestSpec::builder().format(JobManifestFormat::S3InventoryReportCsv20161130).build()?;
-    Ok(JobManifest::builder().spec(spec).location(location).build())
+impl Copy {
+    fn input(&self) -> S3CopyObjectOperation {
+        // No NewObjectTagging: that copies the source's tags, an empty one would drop them.
+        S3CopyObjectOperation::builder()
+            .target_resource(&self.target_resource)
+            .set_target_key_prefix(self.target_key_prefix.clone())
+            .set_storage_class(self.storage_class.as_deref().map(S3StorageClass::from))
+            .metadata_directive(S3MetadataDirective::from(self.metadata_directive.as_str()))
+            .annotation_directive(S3AnnotationDirective::from(self.annotation_directive.as_str()))
+            .set_sse_aws_kms_key_id(self.kms_key.clone())
+            .set_bucket_key_enabled(self.bucket_key_enabled)
+            .set_checksum_algorithm(self.checksum_algorithm.as_deref().map(S3ChecksumAlgorithm::from))
+            .set_canned_access_control_list(
+                self.canned_access_control_list.as_deref().map(S3CannedAccessControlList::from),
+            )
+            .build()
+    }
 }
 
-fn completion_report(route: &Route, settings: &JobSettings) -> JobReport {
-    JobReport::builder()
-        .bucket(route.manifest_bucket.arn(settings.role.partition()))
-        .format(JobReportFormat::ReportCsv20180820)
-        .enabled(true)
-        .prefix(settings.report_prefix.as_str())
-        .report_scope(settings.report_scope.clone())
-        .expected_bucket_owner(route.account.as_str())
-        .build()
+impl Manifest {
+    fn input(&self) -> Result<JobManifest, BuildError> {
+        let location = JobManifestLocation::builder()
+            .object_arn(&self.location.object_arn)
+            .set_object_version_id(self.location.object_version_id.clone())
+            .e_tag(&self.location.e_tag)
+            .build()?;
+        let spec = JobManifestSpec::builder().format(JobManifestFormat::from(self.spec.format.as_str())).build()?;
+        Ok(JobManifest::builder().spec(spec).location(location).build())
+    }
 }
 
-fn tags(route: &Route, run: &RunId) -> Result<Vec<S3Tag>, BuildError> {
-    [("transship:route", route.name.as_str()), ("transship:run", run.as_str())]
-        .into_iter()
-        .map(|(key, value)| S3Tag::builder().key(key).value(value).build())
-        .collect()
+impl CompletionReport {
+    fn input(&self) -> JobReport {
+        JobReport::builder()
+            .bucket(&self.bucket)
+            .format(JobReportFormat::from(self.format.as_str()))
+            .enabled(self.enabled)
+            .prefix(&self.prefix)
+            .report_scope(JobReportScope::from(self.report_scope.as_str()))
+            .expected_bucket_owner(&self.expected_bucket_owner)
+            .build()
+    }
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -2,13 +2,15 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::inventory::Report;
 use crate::names::{ETag, RouteName};
 
 /// Identifies a run: the report's time and its manifest.json's ETag, `2025-06-01T01-00Z-<etag>`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct RunId(String);
 
 impl RunId {
@@ -30,7 +32,8 @@ impl fmt::Display for RunId {
 }
 
 /// Which of a run's jobs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum JobKind {
     /// `S3PutObjectCopy` of what CopyObject can copy.
     Copy,

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use aws_sdk_s3control::Client;
 use aws_sdk_s3control::error::ProvideErrorMetadata;
 
-use super::request::JobRequest;
+use super::request::{JobRequest, RequestError};
 use super::run::RunId;
 use crate::config::{JobSettings, Route};
 use crate::error::{AwsError, Class};
@@ -55,6 +55,9 @@ pub enum SendError {
         /// Who needs which permission.
         advice: String,
     },
+    /// The request cannot be sent.
+    #[error(transparent)]
+    Request(#[from] RequestError),
     /// Any other failure.
     #[error("{0}")]
     Aws(AwsError),
@@ -65,6 +68,7 @@ impl SendError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::TokenWithoutJob(_) | Self::NoJobId(_) | Self::Denied { .. } => true,
+            Self::Request(_) => false,
             Self::Aws(error) => error.class != Class::Permanent,
         }
     }
@@ -81,9 +85,10 @@ pub async fn send(
     if let Some(job) = find(client, route, &request.run).await? {
         return Ok(Sent::AlreadyThere(job));
     }
+    let input = request.input()?;
     let mut pause = persistence.pause;
     loop {
-        let error = match Box::pin(request.input.clone().send_with(client)).await {
+        let error = match Box::pin(input.clone().send_with(client)).await {
             Ok(output) => {
                 let id = output.job_id.ok_or_else(|| SendError::NoJobId(request.run.clone()))?;
                 return Ok(Sent::Created(id));

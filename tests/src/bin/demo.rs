@@ -1,6 +1,7 @@
 //! The main job, seen: one account's objects copied into another on the local cloud, every step shown, every object
 //! checked.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -31,6 +32,9 @@ struct Options {
 /// What the source bucket's owner had put there before, and finds there afterwards.
 const SOMEBODY_ELSES_POLICY: &str = r#"{"Version":"2008-10-17","Id":"theirs","Statement":{"Sid":"Auditors","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111111111111:root"},"Action":"s3:GetBucketLocation","Resource":"arn:aws:s3:::vendor-data"}}"#;
 
+/// In seconds.
+const DAY: i64 = 24 * 60 * 60;
+
 /// What `--json` prints. Fields may be added, never renamed.
 #[derive(Debug, Serialize)]
 struct Summary {
@@ -48,10 +52,18 @@ struct Summary {
     different: usize,
     /// From the first put to the last comparison.
     seconds: f64,
+    /// Whether the second run wrote exactly what had changed.
+    only_changes_copied: bool,
     /// Whether both bucket policies are as they were, once setup has taken its part away.
     policies_restored: bool,
     /// One for each delivered report.
     runs: Vec<Run>,
+}
+
+impl Summary {
+    fn is_right(&self) -> bool {
+        self.copied == self.objects && self.only_changes_copied && self.policies_restored
+    }
 }
 
 #[tokio::main]
@@ -60,7 +72,7 @@ async fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     match run(&options).await {
-        Ok(summary) if summary.copied == summary.objects && summary.policies_restored => ExitCode::SUCCESS,
+        Ok(summary) if summary.is_right() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("demo: {}", e2e::describe(&error));
@@ -95,10 +107,33 @@ async fn run(options: &Options) -> Result<Summary, Error> {
     let mut route = Route::on(cloud, server, source, destination, &[]).await?;
     show.set_up(&route).await?;
 
-    let report = route.deliver().await?;
-    show.step(&format!("S3 Inventory delivered s3://{MANIFEST_BUCKET}/{report}"));
-    show.step("create-job is told of it by the bucket's notification");
-    let run = watch(&route, &report, &show).await?;
+    let mut files = files;
+    let first = deliver(&route, &show).await?;
+
+    let day = files::a_day_passes(&mut files)?;
+    show.step(&format!(
+        "a day later: {} objects added, overwritten or renamed, {} deleted",
+        day.put.len(),
+        day.deleted.len()
+    ));
+    let before = verify::written(&route.destination, DESTINATION_BUCKET).await?;
+    let bytes =
+        bytes + verify::put_some(&route.source, SOURCE_BUCKET, &files, |n| day.put.contains(&n), |_| ()).await?;
+    for key in &day.deleted {
+        route.source.s3.delete_object().bucket(SOURCE_BUCKET).key(key).send().await?;
+    }
+    route.cloud.clock().turn(DAY);
+    let second = deliver(&route, &show).await?;
+    let after = verify::written(&route.destination, DESTINATION_BUCKET).await?;
+    let changed: BTreeSet<&str> = day.put.iter().map(|place| files[*place].key.as_str()).collect();
+    let touched =
+        after.iter().filter(|(key, time)| before.get(*key) != Some(time)).map(|(key, _)| key.as_str()).collect();
+    let only_changes_copied = changed == touched;
+    show.step(&format!("written at the destination: {} objects, {}", touched.len(), exactly(only_changes_copied)));
+
+    show.step("another day later: nothing has changed");
+    route.cloud.clock().turn(DAY);
+    let third = deliver(&route, &show).await?;
 
     show.step("comparing every object, byte by byte, with metadata and tags");
     let arrivals = compare(&route, &files).await?;
@@ -112,15 +147,27 @@ async fn run(options: &Options) -> Result<Summary, Error> {
         objects: files.len(),
         bytes,
         copied: count(|arrival| *arrival == Arrival::Same),
-        failed: run.failed,
+        failed: first.failed + second.failed + third.failed,
         missing: count(|arrival| *arrival == Arrival::Missing),
         different: count(|arrival| matches!(arrival, Arrival::Different(_))),
         seconds: (started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
+        only_changes_copied: only_changes_copied && third.job_id.is_none(),
         policies_restored,
-        runs: vec![run],
+        runs: vec![first, second, third],
     };
     show.summary(&summary, &arrivals)?;
     Ok(summary)
+}
+
+/// Delivers a report, and follows what comes of it.
+async fn deliver(route: &Route, show: &Show) -> Result<Run, Error> {
+    let report = route.deliver().await?;
+    show.step(&format!("S3 Inventory delivered s3://{MANIFEST_BUCKET}/{report}; create-job is told of it"));
+    watch(route, &report, show).await
+}
+
+fn exactly(is_so: bool) -> &'static str {
+    if is_so { "exactly those that had changed" } else { "NOT those that had changed" }
 }
 
 /// Whether the source bucket's policy is what it was, and the manifest bucket has none, as before.
@@ -156,9 +203,9 @@ async fn watch(route: &Route, report: &str, show: &Show) -> Result<Run, Error> {
             bar.finish_and_clear();
             match &run.job_id {
                 Some(_) => {
-                    show.step(&format!("{} tasks: {} succeeded, {} failed", run.planned, run.copied, run.failed));
+                    show.step(&format!("{} planned: {} copied, {} failed", run.planned, run.copied, run.failed));
                 }
-                None => show.step("no job was made"),
+                None => show.step("nothing to copy: no job was made"),
             }
             show.failures(route, &run);
             return Ok(run);
@@ -212,7 +259,7 @@ impl Show {
         for failure in route.cloud.functions().failures() {
             self.step(&format!("create-job failed: {}", failure.error));
         }
-        if run.job_id.is_none() {
+        if run.state.is_none() {
             route
                 .cloud
                 .functions()
@@ -237,6 +284,10 @@ impl Show {
         println!("  tasks failed  {:>10}", summary.failed);
         println!("  missing       {:>10}", summary.missing);
         println!("  different     {:>10}", summary.different);
+        for (n, run) in summary.runs.iter().enumerate() {
+            let job = run.job_id.as_deref().unwrap_or("no job");
+            println!("  run {}         {:>10} copied  ({job})", n + 1, run.copied);
+        }
         println!("  policies restored  {:>5}", if summary.policies_restored { "yes" } else { "no" });
         println!("  time          {:>9.1}s", summary.seconds);
         Ok(())

@@ -22,7 +22,7 @@ fn route() -> Route {
     }
 }
 
-fn settings() -> JobSettings {
+pub(crate) fn settings() -> JobSettings {
     JobSettings {
         mode: CopyMode::Everything,
         role: "arn:aws:iam::222222222222:role/copy".parse().unwrap(),
@@ -47,9 +47,14 @@ fn report() -> Report {
     Report { key, etag: "0123456789abcdef".parse().unwrap(), version_id: None, manifest }
 }
 
+fn request(route: &Route, settings: &JobSettings) -> JobRequest {
+    let report = report();
+    copy_job(route, settings, &RunId::of(&report), &Submitted::delivered(&report))
+}
+
 fn operation(route: &Route, settings: &JobSettings) -> S3CopyObjectOperation {
-    let request = copy_job(route, settings, &report()).unwrap();
-    request.input.build().unwrap().operation.unwrap().s3_put_object_copy.unwrap()
+    let request = request(route, settings);
+    request.input().unwrap().build().unwrap().operation.unwrap().s3_put_object_copy.unwrap()
 }
 
 #[test]
@@ -93,16 +98,16 @@ fn each_setting_reaches_its_member() {
 #[test]
 fn confirmation_and_priority_are_always_said() {
     let settings = JobSettings { confirmation_required: true, priority: 0, ..settings() };
-    let input = copy_job(&route(), &settings, &report()).unwrap().input.build().unwrap();
+    let input = request(&route(), &settings).input().unwrap().build().unwrap();
     assert_eq!((input.confirmation_required, input.priority), (Some(true), Some(0)));
-    let input = copy_job(&route(), &super::tests::settings(), &report()).unwrap().input.build().unwrap();
+    let input = request(&route(), &super::tests::settings()).input().unwrap().build().unwrap();
     assert_eq!(input.confirmation_required, Some(false));
 }
 
 #[test]
 fn all_arns_are_in_the_roles_partition() {
     let settings = JobSettings { role: "arn:aws-cn:iam::222222222222:role/copy".parse().unwrap(), ..settings() };
-    let input = copy_job(&route(), &settings, &report()).unwrap().input.build().unwrap();
+    let input = request(&route(), &settings).input().unwrap().build().unwrap();
     let location = input.manifest.unwrap().location.unwrap();
     let manifest = "arn:aws-cn:s3:::manifest-bucket/inventory/source-bucket/daily/2025-06-01T01-00Z/manifest.json";
     assert_eq!(location.object_arn, manifest);
@@ -114,7 +119,51 @@ fn all_arns_are_in_the_roles_partition() {
 fn the_description_has_room_for_the_longest_names() {
     let route = Route { name: "r".repeat(32).parse().unwrap(), ..route() };
     let report = Report { etag: "e".repeat(128).parse().unwrap(), ..report() };
-    let input = copy_job(&route, &settings(), &report).unwrap().input.build().unwrap();
+    let input = copy_job(&route, &settings(), &RunId::of(&report), &Submitted::delivered(&report))
+        .input()
+        .unwrap()
+        .build()
+        .unwrap();
     assert!(input.description.unwrap().len() <= 256);
     assert!(input.tags.unwrap().iter().all(|tag| tag.value().len() <= 256));
+}
+
+#[test]
+fn what_the_ledger_keeps_is_the_request_as_the_command_line_takes_it() {
+    let request = request(&route(), &settings());
+    let text = serde_json::to_value(&request).unwrap();
+    assert_eq!(serde_json::from_value::<JobRequest>(text.clone()).unwrap(), request);
+    let expected = serde_json::json!({
+        "AccountId": "222222222222",
+        "ConfirmationRequired": false,
+        "Operation": { "S3PutObjectCopy": {
+            "TargetResource": "arn:aws:s3:::destination-bucket",
+            "MetadataDirective": "COPY",
+            "AnnotationDirective": "EXCLUDE",
+        } },
+        "Manifest": {
+            "Spec": { "Format": "S3InventoryReport_CSV_20161130" },
+            "Location": {
+                "ObjectArn": "arn:aws:s3:::manifest-bucket/inventory/source-bucket/daily/2025-06-01T01-00Z/manifest.json",
+                "ETag": "0123456789abcdef",
+            },
+        },
+        "Report": {
+            "Bucket": "arn:aws:s3:::manifest-bucket",
+            "Format": "Report_CSV_20180820",
+            "Enabled": true,
+            "Prefix": "reports",
+            "ReportScope": "AllTasks",
+            "ExpectedBucketOwner": "222222222222",
+        },
+        "ClientRequestToken": text["request"]["ClientRequestToken"],
+        "Description": "transship photos run 2025-06-01T01-00Z-0123456789abcdef",
+        "Priority": 10,
+        "RoleArn": "arn:aws:iam::222222222222:role/copy",
+        "Tags": [
+            { "Key": "transship:route", "Value": "photos" },
+            { "Key": "transship:run", "Value": "2025-06-01T01-00Z-0123456789abcdef" },
+        ],
+    });
+    assert_eq!(text["request"], expected);
 }

@@ -82,6 +82,11 @@ impl Aws {
         self.state().objects.retain(|object| object.key != key);
     }
 
+    /// Forgets every object below `folder`: as if what wrote them had been cut off before.
+    pub(super) fn forget(&self, folder: &str) {
+        self.state().objects.retain(|object| !object.key.starts_with(folder));
+    }
+
     pub(super) fn s3(&self) -> aws_sdk_s3::Client {
         let config = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -93,6 +98,15 @@ impl Aws {
             .retry_config(RetryConfig::disabled())
             .build();
         aws_sdk_s3::Client::from_conf(config)
+    }
+
+    /// Never called here.
+    pub(super) fn lambda(&self) -> aws_sdk_lambda::Client {
+        let config = aws_sdk_lambda::Config::builder()
+            .behavior_version(aws_sdk_lambda::config::BehaviorVersion::latest())
+            .http_client(self.http())
+            .build();
+        aws_sdk_lambda::Client::from_conf(config)
     }
 
     pub(super) fn control(&self) -> aws_sdk_s3control::Client {
@@ -132,7 +146,24 @@ impl State {
         if let Some((status, code, message)) = self.s3_failures.pop_front() {
             return failed(status, code, message);
         }
-        self.read(request, path, query)
+        if request.method() == "PUT" { self.write(request, path) } else { self.read(request, path, query) }
+    }
+
+    /// Every write is conditional.
+    fn write(&mut self, request: &HttpRequest, path: &str) -> HttpResponse {
+        assert_eq!(request.headers().get("x-amz-expected-bucket-owner"), Some(OWNER), "{path}");
+        let key = path.strip_prefix("manifest-bucket/").unwrap().to_owned();
+        let there = self.objects.iter().rev().find(|o| o.key == key).map(|o| format!("\"{}\"", md5(&o.body)));
+        let (wanted, none) = (request.headers().get("if-match"), request.headers().get("if-none-match"));
+        assert!(wanted.is_some() || none == Some("*"), "{path} is written without a condition");
+        if there.as_deref() != wanted {
+            return failed(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
+        }
+        let body = request.body().bytes().unwrap().to_vec();
+        let mut response = answered(200, "");
+        response.headers_mut().insert("etag", format!("\"{}\"", md5(&body)));
+        self.objects.push(Stored { key, version: format!("w{}", self.objects.len()), body });
+        response
     }
 
     fn read(&self, request: &HttpRequest, path: &str, query: &str) -> HttpResponse {

@@ -13,6 +13,8 @@ async fn the_same_event_twice_is_one_job_whatever_aws_answers_to_a_known_token()
             let aws = delivered();
             aws.state().replay = replay;
             let first = invoke(&handler(&aws), event!("s3-put-manifest")).await.unwrap();
+            // As if the first had been cut off before it recorded the job.
+            aws.forget("ledger/");
             aws.state().unlisted = unlisted;
             let second = invoke(&handler(&aws), event!("s3-put-manifest")).await.unwrap();
             assert_eq!(only(&first)["outcome"], "created");
@@ -26,6 +28,7 @@ async fn the_same_event_twice_is_one_job_whatever_aws_answers_to_a_known_token()
 async fn a_token_that_aws_has_forgotten_makes_no_second_job() {
     let aws = delivered();
     invoke(&handler(&aws), event!("s3-put-manifest")).await.unwrap();
+    aws.forget("ledger/");
     aws.state().jobs[0].token = "forgotten".to_owned();
     let answer = invoke(&handler(&aws), event!("s3-put-manifest")).await.unwrap();
     assert_eq!(only(&answer)["outcome"], "already created");
@@ -49,6 +52,7 @@ async fn another_routes_job_of_the_same_run_id_is_not_ours() {
         state.jobs[0].description = format!("transship photos-2 run {RUN}");
         state.jobs[0].token = "theirs".to_owned();
     }
+    aws.forget("ledger/");
     let answer = invoke(&handler(&aws), event!("s3-put-manifest")).await.unwrap();
     assert_eq!(only(&answer)["outcome"], "created");
     assert_eq!(aws.state().jobs.len(), 2);

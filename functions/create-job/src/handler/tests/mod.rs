@@ -41,6 +41,8 @@ fn settings() -> BTreeMap<&'static str, &'static str> {
         ("DESTINATION_REGION", "eu-west-1"),
         ("MANIFEST_BUCKET", "manifest-bucket"),
         ("COPY_ROLE_ARN", "arn:aws:iam::222222222222:role/transship-photos-copy"),
+        // Changed-only runs are tested on the local cloud, where reports are whole.
+        ("COPY_MODE", "Everything"),
     ])
 }
 
@@ -48,7 +50,7 @@ fn handler(aws: &Aws) -> Handler {
     let patience = Patience { tries: 2, pause: Duration::from_millis(1) };
     let waits = Waits { patience, denied: Duration::from_millis(200), pause: Duration::from_millis(1) };
     let config = Config::from_env(&settings()).unwrap();
-    Handler { waits, ..Handler::new(config, aws.s3(), aws.control()) }
+    Handler { waits, ..Handler::new(config, aws.s3(), aws.control(), aws.lambda()) }
 }
 
 async fn invoke(handler: &Handler, event: Value) -> Result<Value, Retry> {

@@ -1,0 +1,58 @@
+//! What Transship remembers, as files under `ledger/` in the manifest bucket: `baseline.json`, and a record of each run.
+//! Schema-versioned JSON that a person can read, changed only by conditional writes. [`store`] calls S3; the rest
+//! calls nothing.
+//!
+//! | key | what |
+//! |---|---|
+//! | `ledger/baseline.json` | the baseline: its files, its hash key, the last committed run, the carry-over |
+//! | `ledger/baselines/<run>/<baseline etag>/` | the baseline's files, one for each hash range |
+//! | `ledger/runs/<run>/<baseline etag>.json` | a run planned on that baseline |
+//! | `ledger/runs/<run>/everything.json` | a run of `CopyMode=Everything` |
+//! | `ledger/drafts/<run>/<baseline etag>.json` | how far a plan has come that takes several passes |
+
+mod baseline;
+mod run;
+pub mod store;
+
+pub use baseline::{Baseline, CarriedOver, CarryOver, Committed, Destination, Shard, Standing};
+pub use run::{Job, NextBaseline, Outcome, ReportRef, RunRecord, State};
+pub use store::{Kept, Ledger, LedgerError};
+
+use crate::job::RunId;
+use crate::names::{ETag, ObjectKey};
+
+/// The version of these files' shape. A file of a later one is not touched.
+pub const SCHEMA: u32 = 1;
+
+/// `ledger/baseline.json`
+pub fn baseline_key() -> ObjectKey {
+    ObjectKey::from_plain("ledger/baseline.json")
+}
+
+/// The record of `run` as planned on the baseline of this ETag.
+pub fn run_key(run: &RunId, baseline: &ETag) -> ObjectKey {
+    ObjectKey::from_plain(format!("ledger/runs/{run}/{baseline}.json"))
+}
+
+/// The record of a run of `CopyMode=Everything`.
+pub fn everything_key(run: &RunId) -> ObjectKey {
+    ObjectKey::from_plain(format!("ledger/runs/{run}/everything.json"))
+}
+
+/// The draft of a plan that takes several passes.
+pub fn draft_key(run: &RunId, baseline: &ETag) -> ObjectKey {
+    ObjectKey::from_plain(format!("ledger/drafts/{run}/{baseline}.json"))
+}
+
+/// Where a run's plan lies, with a slash at its end.
+pub fn plan_folder(run: &RunId, baseline: &ETag) -> String {
+    format!("plans/{run}/{baseline}/")
+}
+
+/// Where the baseline files that a run makes lie, with a slash at their end.
+pub fn baseline_folder(run: &RunId, baseline: &ETag) -> String {
+    format!("ledger/baselines/{run}/{baseline}/")
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,160 @@
+//! The record of a run: what it planned, which requests it sends, what came of it. Calls nothing.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Destination, SCHEMA, Shard};
+use crate::config::{CopyMode, Route};
+use crate::inventory::Report;
+use crate::job::{JobKind, JobRequest, RunId, Submitted};
+use crate::names::{ETag, RouteName};
+use crate::plan::Plan;
+
+/// The record of one run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// [`SCHEMA`]
+    pub schema: u32,
+    /// The route.
+    pub route: RouteName,
+    /// The run.
+    pub run: RunId,
+    /// What it copies.
+    pub mode: CopyMode,
+    /// How it stands.
+    pub state: State,
+    /// When it was planned.
+    pub planned: Timestamp,
+    /// Its report.
+    pub report: ReportRef,
+    /// Where its copies go.
+    pub destination: Destination,
+    /// The ETag of the `baseline.json` it was planned on; none in mode `Everything`.
+    pub baseline: Option<ETag>,
+    /// What it copies, and what not; none in mode `Everything`, where it is all that the report lists.
+    pub plan: Option<Plan>,
+    /// What `baseline.json` names once the run is committed.
+    pub next: Option<NextBaseline>,
+    /// The requests it sends, word for word; none if there is nothing to copy.
+    pub requests: Vec<JobRequest>,
+    /// Its jobs, once they are made.
+    pub jobs: Vec<Job>,
+    /// What came of it, once it is settled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+}
+
+/// How a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum State {
+    /// Planned; it has no jobs yet. It is committed if `baseline.json` names it.
+    #[serde(rename = "planned")]
+    Planned,
+    /// Its jobs are made, and not known to have ended.
+    #[serde(rename = "open")]
+    Open,
+    /// There was nothing to copy.
+    #[serde(rename = "empty")]
+    Empty,
+    /// Every planned object was copied.
+    #[serde(rename = "copied")]
+    Copied,
+    /// Some planned objects were not copied; they are carried over.
+    #[serde(rename = "copied with failures")]
+    CopiedWithFailures,
+    /// A job ended without having tried every object; its whole plan is carried over.
+    #[serde(rename = "failed")]
+    Failed,
+    /// Never committed: the baseline moved on.
+    #[serde(rename = "superseded")]
+    Superseded,
+}
+
+impl State {
+    /// Whether nothing more comes of it.
+    pub fn is_closed(self) -> bool {
+        !matches!(self, Self::Planned | Self::Open)
+    }
+}
+
+/// The report that a run is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportRef {
+    /// Its manifest.json.
+    pub manifest: Submitted,
+    /// When its scan started, `YYYY-MM-DDTHH-MMZ`.
+    pub time: String,
+    /// Its data files.
+    pub files: u64,
+    /// Their bytes, compressed.
+    pub bytes: u64,
+}
+
+impl ReportRef {
+    /// Of a report.
+    pub fn of(report: &Report) -> Self {
+        let files = &report.manifest.files;
+        Self {
+            manifest: Submitted::delivered(report),
+            time: report.key.time().to_owned(),
+            files: files.len() as u64,
+            bytes: files.iter().map(|file| file.size).sum(),
+        }
+    }
+}
+
+/// The baseline's files once the run is committed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NextBaseline {
+    /// Objects in them.
+    pub objects: u64,
+    /// One for each hash range.
+    pub shards: Vec<Shard>,
+}
+
+/// A job of S3 Batch Operations.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// Which of the run's.
+    pub kind: JobKind,
+    /// Its id.
+    pub id: String,
+}
+
+/// What came of a run's jobs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// When that was learnt.
+    pub settled: Timestamp,
+    /// Tasks that succeeded.
+    pub copied: u64,
+    /// Tasks that failed.
+    pub failed: u64,
+    /// Objects that the next plan includes again.
+    pub carried_over: u64,
+    /// One line for each thing a person should know.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<String>,
+}
+
+impl RunRecord {
+    /// A run of `report` with nothing in it yet.
+    pub fn new(route: &Route, mode: CopyMode, report: &Report, now: Timestamp) -> Self {
+        Self {
+            schema: SCHEMA,
+            route: route.name.clone(),
+            run: RunId::of(report),
+            mode,
+            state: State::Planned,
+            planned: now,
+            report: ReportRef::of(report),
+            destination: Destination::of(route),
+            baseline: None,
+            plan: None,
+            next: None,
+            requests: Vec::new(),
+            jobs: Vec::new(),
+            outcome: None,
+        }
+    }
+}

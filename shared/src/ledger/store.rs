@@ -1,0 +1,129 @@
+//! Reads and writes the ledger's files. Calls S3.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::{Baseline, RunRecord, SCHEMA, baseline_key};
+use crate::bucket::{BucketError, Exactly, ManifestBucket, Taken};
+use crate::error::Class;
+use crate::names::{ETag, ObjectKey};
+
+/// Far more than any: a record holds two requests, a baseline a line for each of its files.
+const LIMIT: u64 = 16 * 1024 * 1024;
+
+/// A file of the ledger, as it was read or written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept<T> {
+    /// What it says.
+    pub value: T,
+    /// Its ETag: what a later write is held against.
+    pub etag: ETag,
+}
+
+/// Why the ledger could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The manifest bucket refused or failed.
+    #[error(transparent)]
+    Bucket(#[from] BucketError),
+    /// It is not what Transship writes.
+    #[error("{key} is not a file of this ledger ({reason}): restore the last version that Transship wrote")]
+    Unreadable {
+        /// The file.
+        key: ObjectKey,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A later release wrote it.
+    #[error("{key} has schema {found}, this release knows {SCHEMA}: deploy the release that wrote it, or a later one")]
+    Newer {
+        /// The file.
+        key: ObjectKey,
+        /// Its schema.
+        found: u32,
+    },
+}
+
+impl LedgerError {
+    /// What can be done about it.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Bucket(error) => error.class(),
+            Self::Unreadable { .. } | Self::Newer { .. } => Class::Permanent,
+        }
+    }
+}
+
+/// The ledger of a route.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    bucket: ManifestBucket,
+}
+
+#[derive(Deserialize)]
+struct Versioned {
+    schema: u32,
+}
+
+impl Ledger {
+    /// The ledger in this bucket.
+    pub fn new(bucket: ManifestBucket) -> Self {
+        Self { bucket }
+    }
+
+    /// The bucket it lies in.
+    pub fn bucket(&self) -> &ManifestBucket {
+        &self.bucket
+    }
+
+    /// `baseline.json`; none before the first run.
+    pub async fn baseline(&self) -> Result<Option<Kept<Baseline>>, LedgerError> {
+        self.read(&baseline_key()).await
+    }
+
+    /// A run's record; none if it was not written.
+    pub async fn run(&self, key: &ObjectKey) -> Result<Option<Kept<RunRecord>>, LedgerError> {
+        self.read(key).await
+    }
+
+    /// Reads a file of the ledger; none if it is not there.
+    pub async fn read<T: DeserializeOwned>(&self, key: &ObjectKey) -> Result<Option<Kept<T>>, LedgerError> {
+        let Ok(object) = self.bucket.get(key, Exactly::default(), LIMIT).await? else { return Ok(None) };
+        let unreadable =
+            |error: serde_json::Error| LedgerError::Unreadable { key: key.clone(), reason: error.to_string() };
+        let Versioned { schema } = serde_json::from_slice(&object.bytes).map_err(unreadable)?;
+        if schema > SCHEMA {
+            return Err(LedgerError::Newer { key: key.clone(), found: schema });
+        }
+        let value = serde_json::from_slice(&object.bytes).map_err(unreadable)?;
+        Ok(Some(Kept { value, etag: object.etag }))
+    }
+
+    /// Writes a file where there is none.
+    pub async fn create<T: Serialize + Clone>(
+        &self,
+        key: &ObjectKey,
+        value: &T,
+    ) -> Result<Result<Kept<T>, Taken>, LedgerError> {
+        let written = self.bucket.put_new(key, json(key, value)?).await?;
+        Ok(written.map(|written| Kept { value: value.clone(), etag: written.etag }))
+    }
+
+    /// Writes a file in place of the one that was read.
+    pub async fn swap<T: Serialize>(
+        &self,
+        key: &ObjectKey,
+        value: T,
+        read: &ETag,
+    ) -> Result<Result<Kept<T>, Taken>, LedgerError> {
+        let written = self.bucket.replace(key, json(key, &value)?, read).await?;
+        Ok(written.map(|written| Kept { value, etag: written.etag }))
+    }
+}
+
+fn json<T: Serialize>(key: &ObjectKey, value: &T) -> Result<Vec<u8>, LedgerError> {
+    let unreadable = |error: serde_json::Error| LedgerError::Unreadable { key: key.clone(), reason: error.to_string() };
+    let mut bytes = serde_json::to_vec_pretty(value).map_err(unreadable)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}

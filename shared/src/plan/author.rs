@@ -1,0 +1,184 @@
+//! Writes a plan: data files of bounded size, the list of what is left out, and the manifest.json over them. The same
+//! report, baseline and settings give the same bytes. Knows S3 only as somewhere to write to.
+//!
+//! An inventory-format manifest written by a program is taken by S3 Batch Operations: `fileSchema` `Bucket, Key`, data files of
+//! plain CSV, keys percent-encoded.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+use super::{Count, Reason};
+use crate::bucket::{BucketError, ManifestBucket, Upload, Written};
+use crate::config::Route;
+use crate::delta::Sink;
+use crate::inventory::Row;
+use crate::names::{EncodedKey, ObjectKey};
+
+/// A data file is ended once it has this many bytes.
+const FILE: u64 = 256 * 1024 * 1024;
+
+/// Writes what one pass emits.
+#[derive(Debug)]
+pub(super) struct Author {
+    files: Series,
+    left_out: Series,
+    route: Route,
+    counts: BTreeMap<Reason, Count>,
+    /// Whether rows to be copied are written.
+    pub(super) writes_rows: bool,
+    /// Whether rows that are left out are written.
+    pub(super) writes_lists: bool,
+}
+
+/// What a pass has written.
+#[derive(Debug)]
+pub(super) struct Authored {
+    /// Data files of what is to be copied.
+    pub(super) files: Vec<Written>,
+    /// Lists of what is left out.
+    pub(super) lists: Vec<Written>,
+    /// How much is left out, by reason.
+    pub(super) left_out: Vec<(Reason, Count)>,
+}
+
+impl Author {
+    /// Writes into `folder`; `pass` tells the files of one pass from another's.
+    pub(super) fn new(
+        bucket: &ManifestBucket,
+        runtime: &tokio::runtime::Handle,
+        route: &Route,
+        folder: &str,
+        pass: &str,
+    ) -> Self {
+        let series = |name: &str| Series {
+            bucket: bucket.clone(),
+            runtime: runtime.clone(),
+            stem: format!("{folder}{name}-{pass}"),
+            open: None,
+            done: Vec::new(),
+        };
+        Self {
+            files: series("data/objects"),
+            left_out: series("left-out"),
+            route: route.clone(),
+            counts: BTreeMap::new(),
+            writes_rows: true,
+            writes_lists: true,
+        }
+    }
+
+    /// Ends the files.
+    pub(super) fn finish(self) -> Result<Authored, BucketError> {
+        let left_out = self.counts.into_iter().collect();
+        Ok(Authored { files: self.files.finish()?, lists: self.left_out.finish()?, left_out })
+    }
+}
+
+impl Sink for Author {
+    fn changed(&mut self, row: &Row<'_>) -> io::Result<()> {
+        if !self.writes_rows {
+            return Ok(());
+        }
+        let key = encoded(row.key());
+        self.files.line(&[self.route.source_bucket.as_str(), key.as_str()])
+    }
+
+    fn left_out(&mut self, row: &Row<'_>, reason: u8) -> io::Result<()> {
+        let Some(reason) = Reason::ALL.get(usize::from(reason)) else { return Ok(()) };
+        let size = row.size();
+        self.counts.entry(*reason).or_default().add(Count { objects: 1, bytes: size.unwrap_or_default() });
+        if !self.writes_lists {
+            return Ok(());
+        }
+        let size = size.map(|size| size.to_string()).unwrap_or_default();
+        self.left_out.line(&[encoded(row.key()).as_str(), reason.as_str(), &size])
+    }
+}
+
+fn encoded(key: &str) -> EncodedKey {
+    ObjectKey::from_plain(key).encode()
+}
+
+/// CSV files, one after the other. No field of ours needs quotes: keys are percent-encoded.
+#[derive(Debug)]
+struct Series {
+    bucket: ManifestBucket,
+    runtime: tokio::runtime::Handle,
+    stem: String,
+    open: Option<Upload>,
+    done: Vec<Written>,
+}
+
+impl Series {
+    fn line(&mut self, fields: &[&str]) -> io::Result<()> {
+        let upload = self.open.get_or_insert_with(|| {
+            let key = ObjectKey::from_plain(format!("{}-{:05}.csv", self.stem, self.done.len()));
+            Upload::new(self.bucket.clone(), self.runtime.clone(), key)
+        });
+        for (place, field) in fields.iter().enumerate() {
+            if place > 0 {
+                upload.write_all(b",")?;
+            }
+            upload.write_all(field.as_bytes())?;
+        }
+        upload.write_all(b"\n")?;
+        if upload.size() >= FILE {
+            self.end().map_err(io::Error::other)?;
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), BucketError> {
+        if let Some(upload) = self.open.take() {
+            self.done.push(upload.finish()?);
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Vec<Written>, BucketError> {
+        self.end()?;
+        Ok(self.done)
+    }
+}
+
+/// manifest.json as S3 Inventory writes it, as far as Batch Operations reads it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Manifest<'a> {
+    source_bucket: &'a str,
+    destination_bucket: String,
+    version: &'a str,
+    creation_timestamp: String,
+    file_format: &'a str,
+    file_schema: &'a str,
+    files: Vec<File<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct File<'a> {
+    key: &'a str,
+    size: u64,
+    #[serde(rename = "MD5checksum")]
+    md5: &'a str,
+}
+
+/// The manifest.json of these data files. `time` is the report's, so that nothing in it depends on when it is written.
+pub(super) fn manifest(route: &Route, partition: &str, time: &str, files: &[Written]) -> serde_json::Result<Vec<u8>> {
+    let created = DateTime::strptime("%Y-%m-%dT%H-%MZ", time).ok().and_then(|t| t.to_zoned(TimeZone::UTC).ok());
+    let manifest = Manifest {
+        source_bucket: route.source_bucket.as_str(),
+        destination_bucket: route.manifest_bucket.arn(partition),
+        version: "2016-11-30",
+        creation_timestamp: created.map_or(0, |t| t.timestamp().as_millisecond()).to_string(),
+        file_format: "CSV",
+        file_schema: "Bucket, Key",
+        files: files.iter().map(|f| File { key: f.key.as_str(), size: f.size, md5: &f.md5 }).collect(),
+    };
+    let mut bytes = serde_json::to_vec_pretty(&manifest)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}

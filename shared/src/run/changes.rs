@@ -1,0 +1,165 @@
+//! `CopyMode=Changes`: the commit protocol. At most one run of a route is open, and only a committed one has jobs.
+
+use jiff::Timestamp;
+
+use super::{Handled, RunError, Runner, Time};
+use crate::bucket::Taken;
+use crate::config::CopyMode;
+use crate::delta::HashKey;
+use crate::inventory::{Report, all_there};
+use crate::job::{RunId, copy_job};
+use crate::ledger::{Baseline, Committed, Kept, RunRecord, Standing, State, baseline_key, run_key};
+use crate::names::ObjectKey;
+use crate::plan::{Limits, Made, PlanError, Planner};
+
+/// How often the ledger may have moved on under one invocation.
+const ROUNDS: u32 = 8;
+
+/// What stands in the way of the next run.
+enum Before {
+    /// Nothing.
+    Clear,
+    /// Something was changed that has to be read again.
+    Moved,
+    /// A run whose jobs have not ended.
+    Open(RunId),
+}
+
+/// A record, and where it lies.
+struct Recorded {
+    key: ObjectKey,
+    record: Kept<RunRecord>,
+}
+
+impl Runner {
+    pub(super) async fn changes(&self, report: &Report, time: &Time) -> Result<Handled, RunError> {
+        let run = RunId::of(report);
+        all_there(self.bucket(), report).await?;
+        for _ in 0..ROUNDS {
+            let baseline = self.baseline().await?;
+            match (baseline.value.standing(&run, report.key.time(), &report.etag), &baseline.value.committed) {
+                (Standing::Past, Some(last)) => return Ok(Handled::Superseded(last.run.clone())),
+                (Standing::Committed, Some(last)) => {
+                    let record = self.record(&last.record).await?;
+                    return self.drive(&last.record, record, time).await;
+                }
+                (_, Some(last)) => match self.before(&baseline, last, time).await? {
+                    Before::Clear => {}
+                    Before::Moved => continue,
+                    Before::Open(run) => return Ok(Handled::Waiting(run)),
+                },
+                (_, None) => {}
+            }
+            let Some(planned) = self.planned(report, &run, &baseline, time).await? else {
+                return Ok(Handled::Unfinished);
+            };
+            let Some(Recorded { key, record }) = planned else { continue };
+            if self.commit(&baseline, &key, &record.value).await? {
+                return self.drive(&key, record, time).await;
+            }
+            self.supersede(&key, record).await?;
+        }
+        Err(RunError::Contended(run))
+    }
+
+    /// `baseline.json`; the first to come writes one that knows no object.
+    async fn baseline(&self) -> Result<Kept<Baseline>, RunError> {
+        let key = baseline_key();
+        if let Some(baseline) = self.ledger.baseline().await? {
+            return Ok(baseline);
+        }
+        let new = Baseline::new(&self.route, HashKey::random().map_err(RunError::Random)?.to_hex());
+        match self.ledger.create(&key, &new).await? {
+            Ok(baseline) => Ok(baseline),
+            Err(Taken) => self.ledger.baseline().await?.ok_or(RunError::NoRecord(key)),
+        }
+    }
+
+    pub(super) async fn record(&self, key: &ObjectKey) -> Result<Kept<RunRecord>, RunError> {
+        self.ledger.run(key).await?.ok_or_else(|| RunError::NoRecord(key.clone()))
+    }
+
+    /// Sees to it that the last committed run has its jobs, and settles it if they have ended.
+    async fn before(&self, baseline: &Kept<Baseline>, last: &Committed, time: &Time) -> Result<Before, RunError> {
+        let record = self.record(&last.record).await?;
+        match record.value.state {
+            State::Planned => {
+                tracing::info!(run = %last.run, "committed without jobs: it is driven on first");
+                self.drive(&last.record, record, time).await?;
+                Ok(Before::Moved)
+            }
+            State::Open => match self.settle(baseline, &last.record, record, time).await? {
+                true => Ok(Before::Moved),
+                false => Ok(Before::Open(last.run.clone())),
+            },
+            _ => Ok(Before::Clear),
+        }
+    }
+
+    /// The record of this report on this baseline: the one that is there, or one that is made now. None if planning goes on in
+    /// another invocation; none within, if the baseline has to be read again.
+    async fn planned(
+        &self,
+        report: &Report,
+        run: &RunId,
+        baseline: &Kept<Baseline>,
+        time: &Time,
+    ) -> Result<Option<Option<Recorded>>, RunError> {
+        let key = run_key(run, &baseline.etag);
+        if let Some(record) = self.ledger.run(&key).await? {
+            return Ok(Some(Some(Recorded { key, record })));
+        }
+        let limits = Limits { memory: self.memory, until: time.planning };
+        let planner = Planner::new(&self.ledger, &self.route, &self.settings, report);
+        let (plan, next) = match planner.make(baseline, limits).await {
+            Ok(Made::Whole(plan, next)) => (plan, next),
+            Ok(Made::Unfinished) => return Ok(None),
+            Err(PlanError::Taken(error)) => {
+                // Another release or other settings planned this report on this baseline, and were cut off before the record.
+                // What was written is never overwritten: the plan is made anew on a baseline of another ETag.
+                tracing::warn!(%run, %error, "planning anew");
+                let moved = Baseline { writes: baseline.value.writes + 1, ..baseline.value.clone() };
+                // Whoever was first, it has another ETag now.
+                let _ = self.ledger.swap(&baseline_key(), moved, &baseline.etag).await?;
+                return Ok(Some(None));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let mut record = RunRecord::new(&self.route, CopyMode::Changes, report, Timestamp::now());
+        record.baseline = Some(baseline.etag.clone());
+        record.requests = plan.manifest.iter().map(|m| copy_job(&self.route, &self.settings, run, m)).collect();
+        record.plan = Some(plan);
+        record.next = Some(next);
+        let record = match self.ledger.create(&key, &record).await? {
+            Ok(record) => record,
+            // Somebody planned the same at the same time; theirs is the record.
+            Err(Taken) => self.record(&key).await?,
+        };
+        Ok(Some(Some(Recorded { key, record })))
+    }
+
+    /// The commit: swaps `baseline.json` from the one that was planned on. False if it has moved on without this record.
+    async fn commit(&self, from: &Kept<Baseline>, key: &ObjectKey, record: &RunRecord) -> Result<bool, RunError> {
+        let Some(next) = from.value.after(&self.route, record, key) else { return Ok(false) };
+        match self.ledger.swap(&baseline_key(), next, &from.etag).await? {
+            Ok(_) => {
+                tracing::info!(run = %record.run, record = %key, "committed");
+                Ok(true)
+            }
+            Err(Taken) => {
+                let now = self.baseline().await?.value.committed;
+                Ok(now.is_some_and(|committed| committed.record == *key))
+            }
+        }
+    }
+
+    /// Marks a record that was never committed, for whoever reads the ledger.
+    async fn supersede(&self, key: &ObjectKey, record: Kept<RunRecord>) -> Result<(), RunError> {
+        if record.value.state == State::Planned {
+            let superseded = RunRecord { state: State::Superseded, ..record.value };
+            // If somebody else wrote it, they said the same.
+            let _ = self.ledger.swap(key, superseded, &record.etag).await?;
+        }
+        Ok(())
+    }
+}

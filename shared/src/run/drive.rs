@@ -1,0 +1,49 @@
+//! From a committed record to its jobs.
+
+use super::{Handled, RunError, Runner, Time};
+use crate::bucket::Taken;
+use crate::job::{self, Sent};
+use crate::ledger::{Job, Kept, RunRecord, State};
+use crate::names::ObjectKey;
+
+impl Runner {
+    /// Creates the jobs of a committed run, unless it has them, and records their ids.
+    pub(super) async fn drive(
+        &self,
+        key: &ObjectKey,
+        record: Kept<RunRecord>,
+        time: &Time,
+    ) -> Result<Handled, RunError> {
+        let Kept { value: record, etag } = record;
+        if record.state != State::Planned {
+            return Ok(standing(&record));
+        }
+        let (mut jobs, mut new) = (Vec::new(), false);
+        for request in &record.requests {
+            let sent = job::send(&self.control, &self.route, &self.settings, request, time.persistence).await?;
+            new |= matches!(sent, Sent::Created(_));
+            let (Sent::Created(id) | Sent::AlreadyThere(id)) = sent;
+            jobs.push(Job { kind: request.kind, id });
+        }
+        let state = if jobs.is_empty() { State::Empty } else { State::Open };
+        let driven = RunRecord { state, jobs, ..record };
+        let kept = match self.ledger.swap(key, driven, &etag).await? {
+            Ok(kept) => kept,
+            // Somebody else drove it as well: the same token made the same jobs.
+            Err(Taken) => return Ok(standing(&self.record(key).await?.value)),
+        };
+        Ok(match standing(&kept.value) {
+            Handled::AlreadyCreated(ids) if new => Handled::Created(ids),
+            other => other,
+        })
+    }
+}
+
+/// What a run that was driven before has come to.
+fn standing(record: &RunRecord) -> Handled {
+    if record.jobs.is_empty() {
+        Handled::Empty
+    } else {
+        Handled::AlreadyCreated(record.jobs.iter().map(|job| job.id.clone()).collect())
+    }
+}

@@ -1,0 +1,65 @@
+//! Why a report was not handled.
+
+use crate::error::{AwsError, Class};
+use crate::inventory::FetchError;
+use crate::job::{RunId, SendError};
+use crate::ledger::LedgerError;
+use crate::names::ObjectKey;
+use crate::plan::PlanError;
+
+/// Why a report was not handled. What was written stays, and another try goes on from there.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A part of the report is not there, or not what it should be.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// The ledger could not be read or written.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// `baseline.json` names a record that is not there.
+    #[error("{0} is not there, though ledger/baseline.json names it: restore its last version")]
+    NoRecord(ObjectKey),
+    /// The operating system gave no random numbers.
+    #[error("no random numbers for the baseline's key: {0}")]
+    Random(std::io::Error),
+    /// No plan could be made.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// A job could not be created.
+    #[error(transparent)]
+    Send(#[from] SendError),
+    /// A job could not be looked at, or not be cancelled.
+    #[error("{error}{}", advice(error))]
+    Job {
+        /// How it failed.
+        error: AwsError,
+    },
+    /// A job that waited for its confirmation was cancelled for the newer report, and has not ended yet.
+    #[error("job {0} is being cancelled, since a newer report has come; its run is settled when it has ended")]
+    Cancelling(String),
+    /// The ledger moved on with each try.
+    #[error("run {0}: others keep writing the ledger; it is tried again")]
+    Contended(RunId),
+}
+
+impl RunError {
+    /// Whether a later try can succeed.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Fetch(error) => error.is_transient(),
+            Self::Ledger(error) => error.class() != Class::Permanent,
+            Self::Plan(error) => error.is_transient(),
+            Self::Send(error) => error.is_transient(),
+            Self::Job { error } => error.class != Class::Permanent,
+            Self::NoRecord(_) => false,
+            Self::Random(_) | Self::Cancelling(_) | Self::Contended(_) => true,
+        }
+    }
+}
+
+fn advice(error: &AwsError) -> &'static str {
+    match error.class {
+        Class::Permission => "; the function's role needs s3:DescribeJob and s3:UpdateJobStatus on the account's jobs",
+        Class::Transient | Class::Permanent => "",
+    }
+}

@@ -1,0 +1,33 @@
+//! `CopyMode=Everything`: the delivered manifest.json becomes a job as it is, every time. It neither moves the baseline nor
+//! takes carry-over out.
+
+use jiff::Timestamp;
+
+use super::{Handled, RunError, Runner, Time};
+use crate::bucket::Taken;
+use crate::config::CopyMode;
+use crate::inventory::{Report, has_rows};
+use crate::job::{RunId, Submitted, copy_job};
+use crate::ledger::{RunRecord, everything_key};
+
+impl Runner {
+    pub(super) async fn everything(&self, report: &Report, time: &Time) -> Result<Handled, RunError> {
+        let run = RunId::of(report);
+        let key = everything_key(&run);
+        let record = match self.ledger.run(&key).await? {
+            Some(record) => record,
+            None => {
+                let mut record = RunRecord::new(&self.route, CopyMode::Everything, report, Timestamp::now());
+                if has_rows(self.bucket(), report).await? {
+                    let manifest = Submitted::delivered(report);
+                    record.requests.push(copy_job(&self.route, &self.settings, &run, &manifest));
+                }
+                match self.ledger.create(&key, &record).await? {
+                    Ok(record) => record,
+                    Err(Taken) => self.record(&key).await?,
+                }
+            }
+        };
+        self.drive(&key, record, time).await
+    }
+}

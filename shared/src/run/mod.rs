@@ -1,0 +1,86 @@
+//! The handling of one inventory report, from plan to jobs, by the commit protocol: plan, record, swap of
+//! `baseline.json` (the commit), CreateJob, job ids. Calls S3 and S3 Control; what it decides, `ledger`, `plan` and
+//! [`settle`] decide.
+//!
+//! Every step can be cut off and done again by anybody: each writes only what is not there yet, or in place of exactly what
+//! it read.
+
+mod changes;
+mod drive;
+mod error;
+mod everything;
+mod jobs;
+mod settle;
+
+pub use error::RunError;
+
+use std::time::Instant;
+
+use crate::bucket::ManifestBucket;
+use crate::config::{CopyMode, JobSettings, Route};
+use crate::inventory::Report;
+use crate::job::{Persistence, RunId};
+use crate::ledger::Ledger;
+
+/// Handles reports of one route.
+#[derive(Debug, Clone)]
+pub struct Runner {
+    route: Route,
+    settings: JobSettings,
+    ledger: Ledger,
+    control: aws_sdk_s3control::Client,
+    /// Bytes of memory that planning may take.
+    memory: u64,
+}
+
+/// What came of a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Handled {
+    /// Its jobs were created.
+    Created(Vec<String>),
+    /// It has had its jobs already.
+    AlreadyCreated(Vec<String>),
+    /// There was nothing to copy.
+    Empty,
+    /// An earlier run is open. The newest report that waits is planned when that one is settled.
+    Waiting(RunId),
+    /// It, or a newer report, was planned before.
+    Superseded(RunId),
+    /// Planning takes longer than one invocation; what is done is kept, and another invocation goes on.
+    Unfinished,
+}
+
+/// How long this invocation may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Time {
+    /// How long to keep at a call that AWS denies.
+    pub persistence: Persistence,
+    /// When planning has to stop, so that what it has done can be kept.
+    pub planning: Instant,
+}
+
+impl Runner {
+    /// With these settings; planning may take `memory` bytes.
+    pub fn new(
+        route: Route,
+        settings: JobSettings,
+        bucket: ManifestBucket,
+        control: aws_sdk_s3control::Client,
+        memory: u64,
+    ) -> Self {
+        Self { route, settings, ledger: Ledger::new(bucket), control, memory }
+    }
+
+    /// The manifest bucket.
+    pub fn bucket(&self) -> &ManifestBucket {
+        self.ledger.bucket()
+    }
+
+    /// Handles a delivered report.
+    pub async fn handle(&self, report: &Report, time: &Time) -> Result<Handled, RunError> {
+        match self.settings.mode {
+            CopyMode::Changes => self.changes(report, time).await,
+            CopyMode::Everything => self.everything(report, time).await,
+        }
+    }
+}
