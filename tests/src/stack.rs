@@ -100,6 +100,9 @@ async fn attach(
     )?;
     let environment = settings.environment.clone();
     cloud.functions().configure(cloud, name, settings)?;
+    if let Some(config) = function.get("EventInvokeConfig") {
+        cloud.functions().set_event_invoke_config(name, serde_json::from_value(config.clone())?);
+    }
     Ok(environment)
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// Counts what is in flight.
-#[derive(Debug)]
+/// Counts what is in flight. Every clone counts the same.
+#[derive(Debug, Clone)]
 pub struct Activity {
     count: Arc<watch::Sender<usize>>,
 }

@@ -41,6 +41,7 @@ struct State {
     store: s3::Store,
     jobs: batch::Jobs,
     functions: lambda::Functions,
+    notifications: lambda::Notifications,
     cloudformation: cloudformation::CloudFormation,
     record: front::Record,
     faults: front::Faults,
@@ -58,6 +59,7 @@ impl Default for State {
             store: s3::Store::default(),
             jobs: batch::Jobs::default(),
             functions: lambda::Functions::default(),
+            notifications: lambda::Notifications::default(),
             cloudformation: cloudformation::CloudFormation::default(),
             record: front::Record::default(),
             faults: front::Faults::default(),
@@ -111,6 +113,28 @@ impl Cloud {
     /// Lambda functions.
     pub fn functions(&self) -> &lambda::Functions {
         &self.state.functions
+    }
+
+    /// S3's notifications on their way to functions: hold them, lose them, deliver them in any order.
+    pub fn events(&self) -> lambda::Events<'_> {
+        lambda::Events(self)
+    }
+
+    pub(crate) fn notifications(&self) -> &lambda::Notifications {
+        &self.state.notifications
+    }
+
+    /// Turns the clock from one thing that waits for its time to the next, each time until nothing is in flight, until
+    /// nothing waits any more: every retry and every late notification has come. At most a day.
+    pub async fn exhausted(&self) {
+        let end = self.clock().now().checked_add(jiff::SignedDuration::from_hours(24)).unwrap_or(jiff::Timestamp::MAX);
+        loop {
+            self.activity().settled().await;
+            match self.clock().next() {
+                Some(at) if at <= end => self.clock().turn_to(at),
+                _ => return,
+            }
+        }
     }
 
     /// Custom resources' answers.

@@ -19,6 +19,7 @@ pub(super) async fn handle(cloud: &Cloud, request: Request<Bytes>) -> Response<B
             answer(StatusCode::OK, &json!({ "settled": true }))
         }
         (&Method::GET, ["requests"]) => answer(StatusCode::OK, &json!({ "s3control": cloud.record().requests() })),
+        (&Method::GET, ["queues"]) => answer(StatusCode::OK, &json!({ "queues": cloud.functions().queues().all() })),
         (&Method::PUT, ["cloudformation", token]) => cloud.cloudformation().accept(token, &request),
         (&Method::GET, ["functions"]) => answer(StatusCode::OK, &json!({ "functions": cloud.functions().names() })),
         (&Method::PUT, ["functions", name]) => configure(cloud, name, request.body()),
@@ -28,7 +29,7 @@ pub(super) async fn handle(cloud: &Cloud, request: Request<Bytes>) -> Response<B
             format!(
                 "there is no {method} /_cloud/{path} here, only POST /_cloud/inventory?bucket=B, POST /_cloud/settle, \
                  PUT /_cloud/functions/NAME, GET /_cloud/functions, GET /_cloud/functions/NAME/logs, \
-                 GET /_cloud/requests"
+                 GET /_cloud/queues, GET /_cloud/requests"
             ),
         ),
     }

@@ -1,16 +1,20 @@
-//! Asynchronous invocations: S3 notifications and `InvocationType=Event`. Failed ones are tried again, as the function's
-//! [`Limits::retry_delays`](super::Limits) say, then recorded as a [`Failure`].
-//!
-//! Seams for later: an on-failure destination takes what [`Failure`] holds; duplicates and reordering of events belong
-//! into [`enqueue`], where every asynchronous event passes.
+//! Asynchronous invocations: S3 notifications and `InvocationType=Event`. A failed one is tried again after one minute,
+//! then after two, by the cloud's clock; then it is recorded as a [`Failure`] and goes to the on-failure destination.
+//! See <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
 
+use super::destination;
 use super::function::Outcome;
 use crate::Cloud;
+use crate::activity::Ticket;
+
+/// How long Lambda waits before the first and the second retry of a function's error.
+const WAITS: [SignedDuration; 2] = [SignedDuration::from_mins(1), SignedDuration::from_mins(2)];
 
 /// An event on its way to a function.
 #[derive(Debug, Clone)]
@@ -21,6 +25,7 @@ struct AsyncInvocation {
     payload: Bytes,
     /// 1 for the first.
     attempt: usize,
+    received: Timestamp,
 }
 
 /// An event that a function did not manage in any attempt.
@@ -34,6 +39,8 @@ pub struct Failure {
     pub payload: Bytes,
     /// How often it was tried.
     pub attempts: usize,
+    /// `RetriesExhausted` or `EventAgeExceeded`.
+    pub condition: &'static str,
     /// The last error: the function's, or why it was not run.
     pub error: String,
 }
@@ -52,6 +59,7 @@ impl Failure {
             "request_id": self.request_id,
             "event": String::from_utf8_lossy(&self.payload),
             "attempts": self.attempts,
+            "condition": self.condition,
             "error": self.error,
         })
     }
@@ -71,37 +79,52 @@ impl Failures {
     }
 }
 
-/// Queues an event for a function and returns its request id. It is in flight until it succeeded or failed for good.
+/// Queues an event for a function and returns its request id. It is in flight while it runs, not while it waits to be
+/// tried again.
 pub(super) fn enqueue(cloud: &Cloud, function: &str, payload: Bytes) -> String {
     let request_id = uuid::Uuid::new_v4().to_string();
-    let invocation =
-        AsyncInvocation { function: function.to_owned(), request_id: request_id.clone(), payload, attempt: 1 };
+    let invocation = AsyncInvocation {
+        function: function.to_owned(),
+        request_id: request_id.clone(),
+        payload,
+        attempt: 1,
+        received: cloud.clock().now(),
+    };
     let ticket = cloud.activity().begin();
     let cloud = cloud.clone();
-    tokio::spawn(async move {
-        deliver(&cloud, invocation).await;
-        drop(ticket);
-    });
+    tokio::spawn(async move { deliver(&cloud, invocation, ticket).await });
     request_id
 }
 
-/// Tries until the function manages or the attempts are used up.
-async fn deliver(cloud: &Cloud, mut invocation: AsyncInvocation) {
+/// Tries until the function manages, or the attempts or the time are used up.
+async fn deliver(cloud: &Cloud, mut invocation: AsyncInvocation, mut ticket: Ticket) {
     loop {
-        let AsyncInvocation { function, request_id, payload, attempt } = &invocation;
+        let AsyncInvocation { function, request_id, payload, attempt, received } = &invocation;
         let error = match cloud.functions().invoke(cloud, function, request_id, payload.clone()).await {
             Ok(Outcome::Success(_)) => return,
             Ok(Outcome::Error(error)) => String::from_utf8_lossy(&error).into_owned(),
             Err(error) => error.to_string(),
         };
         tracing::warn!(function, request_id, attempt, error, "an asynchronous invocation failed");
-        let delays = cloud.functions().limits(function).map(|limits| limits.retry_delays).unwrap_or_default();
-        let Some(delay) = delays.get(attempt - 1) else {
+        let config = cloud.functions().event_invoke_config(function);
+        let wait = WAITS.get(attempt - 1).filter(|_| *attempt <= usize::from(config.maximum_retry_attempts));
+        let due = wait.and_then(|wait| cloud.clock().now().checked_add(*wait).ok());
+        let age = due.map(|due| due.duration_since(*received));
+        let too_old =
+            age.is_some_and(|age| age > SignedDuration::from_secs(config.maximum_event_age_in_seconds.into()));
+        let Some(wait) = wait.filter(|_| !too_old) else {
+            let condition = if too_old { "EventAgeExceeded" } else { "RetriesExhausted" };
             let (attempts, AsyncInvocation { function, request_id, payload, .. }) = (*attempt, invocation);
-            cloud.functions().failed.push(Failure { function, request_id, payload, attempts, error });
+            let failure = Failure { function, request_id, payload, attempts, condition, error };
+            if let Some(to) = &config.destination_config.on_failure {
+                destination::send(cloud, &failure, to);
+            }
+            cloud.functions().failed.push(failure);
             return;
         };
-        tokio::time::sleep(*delay).await;
+        let alarm = cloud.clock().alarm(*wait, cloud.activity());
+        drop(ticket);
+        ticket = alarm.rings().await;
         invocation.attempt += 1;
     }
 }

@@ -12,7 +12,7 @@ use super::environment::{self, Inputs};
 use super::logs::Log;
 use super::runtime_api::{Reply, RuntimeApi};
 use super::sandbox::{Ended, Sandbox, StartError};
-use super::{FunctionSettings, Limits, function_arn};
+use super::{EventInvokeConfig, FunctionSettings, Limits, function_arn};
 use crate::Cloud;
 use crate::access::Denied;
 
@@ -68,6 +68,7 @@ pub(super) struct Function {
 #[derive(Debug)]
 struct State {
     limits: Limits,
+    event_invoke_config: EventInvokeConfig,
     /// One permit for each environment that may run at a time.
     slots: Arc<Semaphore>,
     configured: Option<Arc<Configured>>,
@@ -85,7 +86,8 @@ impl Function {
     pub(super) fn new(name: &str, binary: PathBuf) -> Self {
         let limits = Limits::default();
         let slots = Arc::new(Semaphore::new(limits.concurrency));
-        let state = Mutex::new(State { limits, slots, configured: None });
+        let state =
+            Mutex::new(State { limits, slots, event_invoke_config: EventInvokeConfig::default(), configured: None });
         Self { name: name.to_owned(), binary, log: Arc::default(), state }
     }
 
@@ -96,6 +98,18 @@ impl Function {
 
     pub(super) fn limits(&self) -> Limits {
         self.state().limits.clone()
+    }
+
+    pub(super) fn event_invoke_config(&self) -> EventInvokeConfig {
+        self.state().event_invoke_config.clone()
+    }
+
+    pub(super) fn set_event_invoke_config(&self, config: EventInvokeConfig) {
+        self.state().event_invoke_config = config;
+    }
+
+    pub(super) fn role(&self) -> Option<String> {
+        self.state().configured.as_ref().map(|configured| configured.settings.role.clone())
     }
 
     pub(super) fn set_limits(&self, limits: Limits) {

@@ -2,7 +2,9 @@
 
 mod asynchronous;
 pub mod binaries;
+mod destination;
 mod environment;
+mod events;
 mod function;
 mod invoke;
 mod logs;
@@ -23,6 +25,9 @@ use crate::identity::AccountId;
 use crate::{Cloud, REGION};
 
 pub use asynchronous::Failure;
+pub use destination::{DestinationConfig, EventInvokeConfig, OnFailure, Queues};
+pub(crate) use events::Notifications;
+pub use events::{Delivery, Events, Notification};
 pub use function::{InvokeError, Outcome};
 pub use invoke::handle;
 pub use notify::{notification_configured, object_created};
@@ -37,6 +42,7 @@ pub struct Functions {
     failed: asynchronous::Failures,
     sequencer: notify::Sequencer,
     processes: processes::Processes,
+    queues: Queues,
 }
 
 /// The body of `PUT /_cloud/functions/NAME`.
@@ -56,13 +62,11 @@ pub struct Limits {
     pub timeout: Duration,
     /// How many events run at a time, each in an environment of its own; more wait. 4 unless set.
     pub concurrency: usize,
-    /// How long after a failed asynchronous attempt the next one comes; none unless set. AWS tries twice more.
-    pub retry_delays: Vec<Duration>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { timeout: Duration::from_mins(1), concurrency: 4, retry_delays: Vec::new() }
+        Self { timeout: Duration::from_mins(1), concurrency: 4 }
     }
 }
 
@@ -112,11 +116,32 @@ impl Functions {
         Ok(function_arn(name))
     }
 
-    /// Sets timeout, concurrency and retries of a function; nothing if there is none of that name.
+    /// Sets timeout and concurrency of a function; nothing if there is none of that name.
     pub fn set_limits(&self, name: &str, limits: Limits) {
         if let Some(function) = self.get(name) {
             function.set_limits(limits);
         }
+    }
+
+    /// Sets what becomes of a function's asynchronous events that fail; nothing if there is none of that name.
+    pub fn set_event_invoke_config(&self, name: &str, config: EventInvokeConfig) {
+        if let Some(function) = self.get(name) {
+            function.set_event_invoke_config(config);
+        }
+    }
+
+    /// The messages that on-failure destinations have received.
+    pub fn queues(&self) -> &Queues {
+        &self.queues
+    }
+
+    fn event_invoke_config(&self, name: &str) -> EventInvokeConfig {
+        self.get(name).map(|function| function.event_invoke_config()).unwrap_or_default()
+    }
+
+    /// The execution role's ARN.
+    fn role(&self, name: &str) -> Option<String> {
+        self.get(name)?.role()
     }
 
     /// A function's limits.

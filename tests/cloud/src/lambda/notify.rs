@@ -9,6 +9,7 @@ use s3s::dto::{LambdaFunctionConfiguration, NotificationConfigurationFilter};
 use serde_json::{Value, json};
 
 use super::asynchronous::enqueue;
+use super::events;
 use crate::identity::Principal;
 use crate::s3::Version;
 use crate::{Cloud, REGION};
@@ -23,7 +24,8 @@ pub fn object_created(cloud: &Cloud, bucket: &str, object: &Version, event: &str
         if wants(&configuration, &name, &object.key) {
             let record = record(cloud, (bucket, &configuration), object, (&name, by), &sequencer);
             let payload = json!({ "Records": [record] }).to_string();
-            enqueue(cloud, super::name_of(&configuration.lambda_function_arn), payload.into());
+            let function = super::name_of(&configuration.lambda_function_arn);
+            events::send(cloud, function, (bucket, &object.key), payload.into());
         }
     }
 }

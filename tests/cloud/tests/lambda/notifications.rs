@@ -108,3 +108,46 @@ async fn events_of_a_versioned_bucket_name_the_version_and_come_in_order_by_sequ
     let versions: Vec<&str> = objects.iter().filter_map(|object| object["versionId"].as_str()).collect();
     assert_eq!(versions, written);
 }
+
+#[tokio::test]
+async fn notifications_can_be_held_and_delivered_in_any_order_as_often_as_wanted() {
+    let (cloud, _server, client) = notifying().await;
+    told(&cloud, 1).await;
+    cloud.events().hold();
+    for key in ["inventory/1/manifest.json", "inventory/2/manifest.json", "inventory/3/manifest.json"] {
+        client.put_object().bucket(BUCKET).key(key).body(b"{}".to_vec().into()).send().await.unwrap();
+    }
+    let held = cloud.events().held();
+    let keys: Vec<_> = held.iter().map(|held| held.key.as_str()).collect();
+    assert_eq!(keys, ["inventory/1/manifest.json", "inventory/2/manifest.json", "inventory/3/manifest.json"]);
+    assert_eq!(told(&cloud, 1).await.len(), 1, "nothing is delivered");
+    for (at, delivered) in [2, 0, 2].into_iter().zip(2..) {
+        assert!(cloud.events().deliver(held[at].number));
+        let events = told(&cloud, delivered).await;
+        assert_eq!(events.last().unwrap()["Records"][0]["s3"]["object"]["key"], held[at].key.as_str());
+    }
+    assert!(cloud.events().lose(held[0].number));
+    assert!(!cloud.events().deliver(held[0].number), "it is lost");
+    cloud.events().release();
+    assert_eq!(told(&cloud, 6).await.len(), 6);
+    assert_eq!(cloud.events().held(), []);
+}
+
+#[tokio::test]
+async fn notifications_can_be_late_lost_or_there_twice() {
+    let (cloud, _server, client) = notifying().await;
+    told(&cloud, 1).await;
+    cloud.events().script(|notification| match notification.number % 3 {
+        1 => lambda::Delivery::After(std::time::Duration::from_mins(5)),
+        2 => lambda::Delivery::Lost,
+        _ => lambda::Delivery::Times(2),
+    });
+    for key in ["inventory/1/manifest.json", "inventory/2/manifest.json", "inventory/3/manifest.json"] {
+        client.put_object().bucket(BUCKET).key(key).body(b"{}".to_vec().into()).send().await.unwrap();
+    }
+    assert_eq!(told(&cloud, 3).await.len(), 3);
+    cloud.clock().turn(301);
+    let events = told(&cloud, 4).await;
+    assert_eq!(events.len(), 4);
+    assert_eq!(events[3]["Records"][0]["s3"]["object"]["key"], "inventory/1/manifest.json");
+}
