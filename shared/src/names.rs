@@ -135,6 +135,11 @@ impl KmsKeyArn {
     pub fn region(&self) -> &str {
         self.0.split(':').nth(3).unwrap_or_default()
     }
+
+    /// The account the key is in.
+    pub fn account(&self) -> &str {
+        self.0.split(':').nth(4).unwrap_or_default()
+    }
 }
 
 impl BucketName {

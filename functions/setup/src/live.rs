@@ -6,7 +6,7 @@ use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
 use aws_smithy_types::retry::RetryConfig;
 use tokio::sync::Mutex;
-use transship::names::Region;
+use transship::names::{KmsKeyArn, Region};
 use transship::policy::documents::{manifest_bucket_statements, source_bucket_statements};
 use transship::setup::{Deployment, SourceAccess, Step};
 
@@ -49,8 +49,8 @@ pub(crate) struct Live {
     doubt: Duration,
     /// The permissions of setup's own role were changed before the invocation, if at all: they are in doubt until then.
     doubt_until: Instant,
-    /// The source account's client, and the role it was made by.
-    source: Mutex<Option<(SourceAccess, aws_sdk_s3::Client)>>,
+    /// The source account's session and client, and the role they were made by.
+    source: Mutex<Option<(SourceAccess, Credentials, aws_sdk_s3::Client)>>,
 }
 
 impl Live {
@@ -95,7 +95,7 @@ impl Live {
     ) -> Result<Option<aws_sdk_s3::Client>, SetupError> {
         let Some(access) = &deployment.source_access else { return Ok(None) };
         let mut source = self.source.lock().await;
-        if let Some((of, client)) = &*source
+        if let Some((of, _, client)) = &*source
             && of == access
         {
             return Ok(Some(client.clone()));
@@ -106,10 +106,31 @@ impl Live {
             patience = patience.doubting(Instant::now() + self.doubt);
         }
         let credentials = persist(&mut patience, |_| false, || self.assume(deployment, access)).await?;
-        let config = aws_sdk_s3::config::Builder::from(&self.sdk).credentials_provider(credentials).build();
+        let config = aws_sdk_s3::config::Builder::from(&self.sdk).credentials_provider(credentials.clone()).build();
         let client = aws_sdk_s3::Client::from_conf(config);
-        *source = Some((access.clone(), client.clone()));
+        *source = Some((access.clone(), credentials, client.clone()));
         Ok(Some(client))
+    }
+
+    /// A client for a key's own Region, in the account that the key is in. `None` for an account that setup cannot get into.
+    pub(crate) async fn kms(
+        &self,
+        deployment: &Deployment,
+        key: &KmsKeyArn,
+    ) -> Result<Option<aws_sdk_kms::Client>, SetupError> {
+        let route = &deployment.route;
+        let region = aws_config::Region::new(key.region().to_owned());
+        let config = aws_sdk_kms::config::Builder::from(&self.sdk).region(region);
+        if key.account() == route.account.as_str() {
+            return Ok(Some(aws_sdk_kms::Client::from_conf(config.build())));
+        }
+        if key.account() != route.source_account.as_str() || self.source(deployment, Eager::Brief).await?.is_none() {
+            return Ok(None);
+        }
+        let source = self.source.lock().await;
+        Ok(source.as_ref().map(|(_, credentials, _)| {
+            aws_sdk_kms::Client::from_conf(config.credentials_provider(credentials.clone()).build())
+        }))
     }
 
     async fn assume(&self, deployment: &Deployment, access: &SourceAccess) -> Result<Credentials, SetupError> {

@@ -25,6 +25,7 @@ pub(crate) fn outputs(
         ("SourceBucketPolicyStatements", NOT_NEEDED.to_owned()),
         ("SourceInventoryConfiguration", NOT_NEEDED.to_owned()),
         ("HandOffCommand", NOT_NEEDED.to_owned()),
+        ("HandOffRemovalCommand", NOT_NEEDED.to_owned()),
         ("LeftBehind", left.map_or_else(|| "nothing".to_owned(), |error| answer::shortened(&error.to_string()))),
     ]);
     if deployment.hands_off() {
@@ -33,17 +34,18 @@ pub(crate) fn outputs(
         let inventory = inventory_configuration(route, deployment.schedule);
         data.insert("SourceBucketPolicyStatements", statements);
         data.insert("SourceInventoryConfiguration", serde_json::to_string(&inventory).map_err(json)?);
-        data.insert("HandOffCommand", preview_command(deployment));
+        data.insert("HandOffCommand", preview_command(deployment, "commands"));
+        data.insert("HandOffRemovalCommand", preview_command(deployment, "removal"));
     }
     Ok(data)
 }
 
 /// Prints what the owner of the source account has to run.
-fn preview_command(deployment: &Deployment) -> String {
+fn preview_command(deployment: &Deployment, part: &str) -> String {
     let route = &deployment.route;
     format!(
         "aws lambda invoke --region {} --function-name transship-{}-setup --cli-binary-format raw-in-base64-out \
-         --payload '{{\"action\":\"preview\"}}' preview.json && jq -r .hand_off.commands preview.json",
+         --payload '{{\"action\":\"preview\"}}' preview.json && jq -r .hand_off.{part} preview.json",
         route.region, route.name
     )
 }

@@ -124,6 +124,7 @@ fn handed_off(deployment: &Deployment) -> Result<Value, SetupError> {
         "bucket_policy_statements": source_bucket_statements(&deployment.route),
         "inventory_configuration": documents.inventory_configuration,
         "commands": documents.commands,
+        "removal": documents.removal,
     }))
 }
 

@@ -152,6 +152,47 @@ async fn a_permission_that_is_not_seen_everywhere_yet_is_waited_for_in_every_cal
     world.assert_nothing_is_left().await;
 }
 
+/// CreateRole says that there is one, and it does not show itself for as long as `hidden` says.
+async fn with_a_role_that_hides(hidden: usize) -> (World, Result<(), StackError>, usize) {
+    let mut world = World::new().await;
+    let limits = cloud::lambda::Limits { timeout: std::time::Duration::from_secs(20), ..Default::default() };
+    world.cloud.functions().set_limits("setup", limits);
+    let (looks, writes) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
+    let counted = Arc::clone(&writes);
+    let is_made = AtomicUsize::new(0);
+    world.script(move |seen| match seen.operation.as_str() {
+        "CreateRole" if is_made.fetch_add(1, Ordering::SeqCst) == 0 => Fault::Answer {
+            status: 409,
+            code: "EntityAlreadyExists",
+            message: "by the test",
+            // An attempt of ours whose answer was lost, where the role shows itself in the end.
+            when: if hidden < 100 { When::After } else { When::Before },
+        },
+        "GetRole" if (1..=hidden).contains(&looks.fetch_add(1, Ordering::SeqCst)) => {
+            refused(404, "NoSuchEntity", "not seen yet")
+        }
+        "PutRolePolicy" => {
+            counted.fetch_add(1, Ordering::SeqCst);
+            Fault::None
+        }
+        _ => Fault::None,
+    });
+    let ended = world.create(properties()).await.map(|_| ());
+    let writes = writes.load(Ordering::SeqCst);
+    (world, ended, writes)
+}
+
+#[tokio::test]
+async fn a_role_that_is_not_proved_ours_is_not_written_to() {
+    let (world, ended, writes) = with_a_role_that_hides(3).await;
+    assert_eq!((ended, writes), (Ok(()), 1));
+    assert!(world.has_copy_role().await);
+    let (_, ended, writes) = with_a_role_that_hides(10_000).await;
+    let Err(StackError::RolledBack(reason)) = ended else { panic!("{ended:?}") };
+    assert!(reason.contains("GetRole does not show it"), "{reason}");
+    assert_eq!(writes, 0);
+}
+
 #[tokio::test]
 async fn a_copy_role_that_s3_does_not_know_yet_is_waited_for() {
     let mut world = World::new().await;

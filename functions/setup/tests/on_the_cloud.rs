@@ -173,6 +173,7 @@ async fn a_hand_off_touches_no_source_and_its_documents_put_things_in_place() {
     let planned = world.command("preview", &properties).await;
     let hand_off = &planned["hand_off"];
     assert!(hand_off["commands"].as_str().unwrap().contains("put-bucket-inventory-configuration"));
+    assert!(hand_off["removal"].as_str().unwrap().contains("delete-bucket-inventory-configuration"));
     let policy = json!({ "Version": "2012-10-17", "Statement": hand_off["bucket_policy_statements"] }).to_string();
     world.source.s3.put_bucket_policy().bucket("vendor-photos").policy(policy).send().await.unwrap();
     let report = world.command("check", &properties).await;

@@ -84,6 +84,12 @@ impl RouteSettings {
         self.in_manifest_bucket(&format!("{inventory_prefix}/{source_bucket}/{inventory_id}"))
     }
 
+    /// The role of one of the stack's functions, by the name and the path that template.yaml gives it.
+    pub(super) fn function_role(&self, function: &str) -> Option<RoleArn> {
+        let (partition, account, name) = (self.role.partition(), &self.account, &self.name);
+        format!("arn:{partition}:iam::{account}:role/transship-{name}-{function}").parse().ok()
+    }
+
     pub(super) fn in_manifest_bucket(&self, folder: &str) -> String {
         format!("{}/{folder}/*", self.bucket_arn(&self.manifest_bucket))
     }

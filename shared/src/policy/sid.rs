@@ -61,6 +61,8 @@ pub enum Purpose {
     EncryptDestination,
     /// Reading and writing encrypted manifests.
     UseManifestKey,
+    /// `create-job` reads encrypted reports.
+    DecryptReports,
     /// S3 may deliver the source's inventory.
     DeliverInventory,
     /// S3 may encrypt the inventory that it delivers.

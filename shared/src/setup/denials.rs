@@ -94,7 +94,7 @@ fn names(
     }
 }
 
-fn names_asker(statement: &Value, asker: Asker<'_>) -> bool {
+pub(super) fn names_asker(statement: &Value, asker: Asker<'_>) -> bool {
     match (statement.get("Principal"), statement.get("NotPrincipal")) {
         (Some(principal), _) => is_asker(principal, asker),
         (None, Some(principal)) => !is_asker(principal, asker),
@@ -102,7 +102,7 @@ fn names_asker(statement: &Value, asker: Asker<'_>) -> bool {
     }
 }
 
-fn is_asker(principal: &Value, asker: Asker<'_>) -> bool {
+pub(super) fn is_asker(principal: &Value, asker: Asker<'_>) -> bool {
     if principal.as_str() == Some("*") {
         return true;
     }

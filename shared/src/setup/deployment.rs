@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -254,19 +254,27 @@ fn boundary(given: &Given, place: &Place, errors: &mut Vec<ParameterError>) -> O
 fn role_tags(given: &Given, errors: &mut Vec<ParameterError>) -> BTreeMap<String, String> {
     let text = given.get("RoleTags");
     let mut tags = BTreeMap::new();
+    let mut keys = BTreeSet::new();
     for pair in text.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
         let tag = pair.split_once('=').map(|(key, value)| (key.trim(), value.trim()));
-        match tag.filter(|(key, value)| is_tag_key(key) && value.chars().count() <= 256) {
-            Some((key, value)) => {
-                tags.insert(key.to_owned(), value.to_owned());
-            }
-            None => errors.push(wrong(
+        let Some((key, value)) = tag.filter(|(key, value)| is_tag_key(key) && is_tag_text(value, 256)) else {
+            errors.push(wrong(
                 "RoleTags",
                 pair,
-                "expected key=value,key=value with keys of 1 to 128 characters that begin neither with aws: nor with \
-                 transship:, and values of at most 256",
-            )),
+                "expected key=value,key=value of letters, digits, spaces and _.:/=+-@, with keys of 1 to 128 characters \
+                 that begin neither with aws: nor with transship:, and values of at most 256",
+            ));
+            continue;
+        };
+        // IAM keeps the case of a key, and tells no two keys apart by it.
+        if !keys.insert(key.to_lowercase()) {
+            errors.push(wrong(
+                "RoleTags",
+                pair,
+                format!("expected each key once, whatever its case: {key} is there twice"),
+            ));
         }
+        tags.insert(key.to_owned(), value.to_owned());
     }
     // IAM takes 50; two are setup's own.
     if tags.len() > 48 {
@@ -277,7 +285,12 @@ fn role_tags(given: &Given, errors: &mut Vec<ParameterError>) -> BTreeMap<String
 
 fn is_tag_key(key: &str) -> bool {
     let reserved = |prefix: &str| key.to_ascii_lowercase().starts_with(prefix);
-    (1..=128).contains(&key.chars().count()) && !reserved("aws:") && !reserved("transship:")
+    !key.is_empty() && is_tag_text(key, 128) && !reserved("aws:") && !reserved("transship:")
+}
+
+/// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_Tag.html>
+fn is_tag_text(text: &str, most: usize) -> bool {
+    text.chars().count() <= most && text.chars().all(|c| c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c))
 }
 
 fn source_access(given: &Given, place: &Place, errors: &mut Vec<ParameterError>) -> Option<SourceAccess> {

@@ -2,11 +2,13 @@
 
 mod denials;
 mod deployment;
+mod key_policy;
 mod parameters;
 mod step;
 
 pub use denials::{Asker, Denial, denials};
 pub use deployment::{CANNED_ACLS, Deployment, Given, Place, SourceAccess};
+pub use key_policy::{KeyAccess, key_access};
 pub use parameters::{PARAMETERS, PATIENCE_SECONDS, Parameter, STACK_ID};
 pub use step::{PhysicalId, Step, left_behind};
 

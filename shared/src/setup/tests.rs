@@ -131,6 +131,30 @@ fn parameters_are_held_against_each_other() {
 }
 
 #[test]
+fn tags_are_what_iam_takes() {
+    let many = |n: usize| (0..n).map(|n| format!("k{n}=v")).collect::<Vec<_>>().join(",");
+    let tags =
+        |text: String| deployment(|p| p["RoleTags"] = json!(text.clone())).map(|deployment| deployment.role_tags.len());
+    assert_eq!(tags("Größe=a b_.:/=+-@,leer=".to_owned()).unwrap(), 2);
+    assert_eq!(tags(many(48)).unwrap(), 48);
+    assert_eq!(tags(format!("{}={}", "k".repeat(128), "v".repeat(256))).unwrap(), 1);
+    for text in [
+        many(49),
+        "a=1,A=2".to_owned(),
+        "a=1,a=1".to_owned(),
+        "a=1;2".to_owned(),
+        "a*=1".to_owned(),
+        "=1".to_owned(),
+        "a=\u{7}".to_owned(),
+        "AWS:a=1".to_owned(),
+        format!("{}=1", "k".repeat(129)),
+        format!("a={}", "v".repeat(257)),
+    ] {
+        assert!(tags(text.clone()).is_err(), "{text}");
+    }
+}
+
+#[test]
 fn what_an_update_leaves_behind() {
     let old = deployment(|_| ()).unwrap();
     let left = |change: fn(&mut Value)| left_behind(&old, &deployment(change).unwrap());

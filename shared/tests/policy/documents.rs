@@ -111,6 +111,23 @@ fn the_hand_off_is_as_reviewed() {
     ] {
         check_text(name, &hand_off(&route, Schedule::Daily, policy).unwrap().commands);
     }
+    check_text("hand_off_removal.sh", &hand_off(&with_keys(), Schedule::Daily, SourcePolicy::Unknown).unwrap().removal);
+}
+
+/// Neither the copy role nor create-job can use a key of somebody else that names neither.
+#[test]
+fn the_hand_off_names_everybody_who_uses_a_key_of_a_third_account() {
+    let key = "arn:aws:kms:eu-west-1:333333333333:key/reports";
+    let route = RouteParameters { manifest_key: key.to_owned(), ..parameters() }.validate().unwrap();
+    let commands = hand_off(&route, Schedule::Daily, SourcePolicy::Unknown).unwrap().commands;
+    let granted = commands.split(key).nth(2).unwrap();
+    for role in ["copy", "create-job"] {
+        assert!(
+            granted.contains(&format!("arn:aws:iam::222222222222:role/transship-photos-daily-{role}")),
+            "{granted}"
+        );
+    }
+    assert!(granted.contains("s3.amazonaws.com"), "{granted}");
 }
 
 /// Runs the handed-off commands with an `aws` that answers `script`, and gives back the calls that write.
@@ -120,13 +137,34 @@ fn written_by(commands: &str, script: &str) -> String {
 
     let folder = tempfile::tempdir().unwrap();
     let aws = folder.path().join("aws");
-    std::fs::write(&aws, format!("#!/bin/sh\ncase \"$2\" in\nput-*) echo \"$2\" >> written;;\n{script}\nesac\n"))
-        .unwrap();
+    std::fs::write(
+        &aws,
+        format!("#!/bin/sh\ncase \"$2\" in\nput-*|delete-*) echo \"$2\" >> written;;\n{script}\nesac\n"),
+    )
+    .unwrap();
     std::fs::set_permissions(&aws, std::fs::Permissions::from_mode(0o755)).unwrap();
     let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
     let mut shell = std::process::Command::new("sh");
     shell.args(["-c", commands]).current_dir(folder.path()).env("PATH", path).output().unwrap();
     std::fs::read_to_string(folder.path().join("written")).unwrap_or_default()
+}
+
+#[cfg(unix)]
+#[test]
+fn the_removal_takes_away_what_is_ours_only() {
+    let removal = hand_off(&route(), Schedule::Daily, SourcePolicy::Unknown).unwrap().removal;
+    let answers = |policy: &str, inventory: &str| {
+        format!("get-bucket-policy) {policy};;\nget-bucket-inventory-configuration) {inventory};;")
+    };
+    let error = |code: &str| format!("echo 'An error occurred ({code})' >&2; exit 254");
+    let gone = answers(&error("NoSuchBucketPolicy"), &error("NoSuchConfiguration"));
+    assert_eq!(written_by(&removal, &gone), "");
+    let denied = answers(&error("AccessDenied"), &error("AccessDenied"));
+    assert_eq!(written_by(&removal, &denied), "");
+    let others = answers("echo not JSON", "echo arn:aws:s3:::another");
+    assert_eq!(written_by(&removal, &others), "");
+    let ours = answers("echo not JSON", "echo arn:aws:s3:::photos-manifests");
+    assert_eq!(written_by(&removal, &ours), "delete-bucket-inventory-configuration\n");
 }
 
 #[cfg(unix)]

@@ -87,7 +87,7 @@ else
   cat transship-error.txt >&2
 fi
 
-# Let the copy role decrypt: add this statement to the policy of arn:aws:kms:eu-west-1:111111111111:key/source-1
+# Add this to the policy of arn:aws:kms:eu-west-1:111111111111:key/source-1
 #   {
 #     "Sid": "Transship222222222222photosZDdailyZEDecryptSource",
 #     "Effect": "Allow",
@@ -98,7 +98,7 @@ fi
 #     "Resource": "*"
 #   }
 
-# Let the copy role decrypt: add this statement to the policy of arn:aws:kms:eu-west-1:333333333333:key/mrk-2
+# Have the owner of arn:aws:kms:eu-west-1:333333333333:key/mrk-2 add this to the key's policy
 #   {
 #     "Sid": "Transship222222222222photosZDdailyZEDecryptSource",
 #     "Effect": "Allow",

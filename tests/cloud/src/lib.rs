@@ -13,6 +13,7 @@ pub mod front;
 pub mod iam;
 pub mod identity;
 pub mod inventory;
+pub mod kms;
 pub mod lambda;
 pub mod s3;
 
@@ -40,6 +41,7 @@ struct State {
     compiled: access::Compiled,
     store: s3::Store,
     jobs: batch::Jobs,
+    kms: kms::Keys,
     functions: lambda::Functions,
     notifications: lambda::Notifications,
     cloudformation: cloudformation::CloudFormation,
@@ -58,6 +60,7 @@ impl Default for State {
             compiled: access::Compiled::default(),
             store: s3::Store::default(),
             jobs: batch::Jobs::default(),
+            kms: kms::Keys::default(),
             functions: lambda::Functions::default(),
             notifications: lambda::Notifications::default(),
             cloudformation: cloudformation::CloudFormation::default(),
@@ -108,6 +111,11 @@ impl Cloud {
     /// Batch Operations jobs.
     pub fn jobs(&self) -> &batch::Jobs {
         &self.state.jobs
+    }
+
+    /// KMS keys.
+    pub fn kms(&self) -> &kms::Keys {
+        &self.state.kms
     }
 
     /// Lambda functions.

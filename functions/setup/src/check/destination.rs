@@ -2,6 +2,7 @@
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::ProvideErrorMetadata;
+use aws_sdk_s3::types::PublicAccessBlockConfiguration;
 use transship::setup::{Asker, Deployment, denials};
 
 use super::{Finding, of_denials, region};
@@ -61,7 +62,41 @@ async fn acl(client: &Client, deployment: &Deployment) -> Finding {
             "set CannedAcl to nothing, or enable ACLs on the bucket",
         );
     }
+    if ["public-read", "public-read-write", "authenticated-read"].contains(&acl.as_str()) {
+        return public(client, deployment, acl).await;
+    }
     Finding::ok(ACL, format!("object ownership is {ownership}, CannedAcl is {acl}"))
+}
+
+/// Block Public Access refuses every write with such an ACL, or makes it mean nothing.
+async fn public(client: &Client, deployment: &Deployment, acl: &str) -> Finding {
+    let route = &deployment.route;
+    let call = client.get_public_access_block().bucket(route.destination_bucket.as_str());
+    let block = match call.expected_bucket_owner(route.account.as_str()).send().await {
+        Ok(got) => got.public_access_block_configuration,
+        Err(error) if error.code() == Some("NoSuchPublicAccessBlockConfiguration") => None,
+        Err(error) => {
+            let target = format!("bucket {}", route.destination_bucket);
+            let needs = format!("{} needs s3:GetBucketPublicAccessBlock on it", caller(deployment));
+            return Finding::unseen(ACL, &SetupError::aws("GetPublicAccessBlock", &error, target, needs));
+        }
+    };
+    let is_set =
+        |flag: fn(&PublicAccessBlockConfiguration) -> Option<bool>| block.as_ref().and_then(flag) == Some(true);
+    let comes_to = if is_set(PublicAccessBlockConfiguration::block_public_acls) {
+        "every copy would fail"
+    } else if is_set(PublicAccessBlockConfiguration::ignore_public_acls) {
+        "it would mean nothing"
+    } else {
+        let found = format!("CannedAcl is {acl}, and the bucket's own Block Public Access lets it be");
+        return Finding::unknown(
+            ACL,
+            found,
+            "see that the account's Block Public Access, which is not read, does so too",
+        );
+    };
+    let found = format!("CannedAcl is {acl}, and the bucket blocks public access: {comes_to}");
+    Finding::wrong(ACL, found, "set CannedAcl to nothing, or let the bucket have public ACLs")
 }
 
 async fn denied(client: &Client, deployment: &Deployment) -> Finding {

@@ -68,7 +68,7 @@ pub(crate) async fn check(live: &Live, deployment: &Deployment) -> Report {
     findings.extend(manifests::look(live, deployment).await);
     findings.extend(destination::look(live, deployment).await);
     findings.extend(source::look(live, deployment).await);
-    findings.extend(keys::look(deployment));
+    findings.extend(keys::look(live, deployment).await);
     let ok = findings.iter().all(|finding| finding.state != State::Wrong);
     Report { route: deployment.route.name.to_string(), ok, findings }
 }

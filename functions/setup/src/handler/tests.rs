@@ -240,6 +240,7 @@ async fn a_hand_off_leaves_the_source_account_alone_and_says_what_to_do() {
     assert!(created.data["SourceBucketPolicyStatements"].contains("s3:GetObjectTagging"));
     assert!(created.data["SourceInventoryConfiguration"].contains("photos-manifests"));
     assert!(created.data["HandOffCommand"].contains("transship-photos-setup"));
+    assert!(created.data["HandOffRemovalCommand"].ends_with("jq -r .hand_off.removal preview.json"));
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 use super::{
     InventoryConfiguration, KeyGrant, Schedule, inventory_configuration, key_grants, source_bucket_statements,
 };
-use crate::policy::{PolicyDocument, PolicyError, Purpose, RouteSettings, merge};
+use crate::policy::{PolicyDocument, PolicyError, RouteSettings, Statement, merge};
 
 /// What the source bucket's policy is known to be, when setup may not read it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,10 +24,12 @@ pub struct HandOff {
     pub bucket_policy: String,
     /// The inventory configuration to put.
     pub inventory_configuration: InventoryConfiguration,
-    /// What the policies of the source's keys must allow.
+    /// What the policies of the keys must allow that others own.
     pub key_grants: Vec<KeyGrant>,
     /// All of it as commands for a shell with the AWS CLI, signed in to the source account, that can be run again.
     pub commands: String,
+    /// The commands that take it all away again.
+    pub removal: String,
 }
 
 /// The hand-off of one route.
@@ -43,13 +45,14 @@ pub fn hand_off(route: &RouteSettings, schedule: Schedule, policy: SourcePolicy)
     };
     let inventory_configuration = inventory_configuration(route, schedule);
     let mut key_grants = key_grants(route);
-    key_grants.retain(|grant| route.source_keys.contains(&grant.key));
+    key_grants.retain(|grant| route.source_keys.contains(&grant.key) || grant.key.account() != route.account.as_str());
     let mut commands = put_policy(route, &bucket_policy, policy == SourcePolicy::Unknown);
     commands.push_str(&put_inventory(route, &inventory_configuration)?);
     for grant in &key_grants {
         commands.push_str(&add_to_key_policy(route, grant)?);
     }
-    Ok(HandOff { bucket_policy, inventory_configuration, key_grants, commands })
+    let removal = removal(route, &key_grants);
+    Ok(HandOff { bucket_policy, inventory_configuration, key_grants, commands, removal })
 }
 
 /// The statements of ours in place of those with their Sids, after all others.
@@ -100,15 +103,47 @@ fn put_inventory(route: &RouteSettings, configuration: &InventoryConfiguration) 
 
 /// A key's policy is never written by a command of ours: a mistake in it can lock everybody out of the key.
 fn add_to_key_policy(route: &RouteSettings, grant: &KeyGrant) -> Result<String, PolicyError> {
-    let decrypt = route.sid_prefix().sid(Purpose::DecryptSource);
-    let mut text = format!("\n# Let the copy role decrypt: add this statement to the policy of {}\n", grant.key);
-    for statement in grant.statements.iter().filter(|statement| statement.sid() == decrypt) {
+    let mut text = format!("\n# Have the owner of {} add this to the key's policy\n", grant.key);
+    if grant.key.account() == route.source_account.as_str() {
+        text = format!("\n# Add this to the policy of {}\n", grant.key);
+    }
+    for statement in &grant.statements {
         for line in serde_json::to_string_pretty(statement).map_err(PolicyError::NotJson)?.lines() {
             // Writing to a String cannot fail.
             let _ = writeln!(text, "#   {line}");
         }
     }
     Ok(text)
+}
+
+/// What the source account's owner runs to take away what [`HandOff::commands`] put there, and nothing of others. It can
+/// be run again.
+fn removal(route: &RouteSettings, key_grants: &[KeyGrant]) -> String {
+    let (bucket, id, ours) = (on_bucket(route), &route.inventory_id, route.sid_prefix());
+    let mut text = format!(
+        "# Take our statements out of the source bucket's policy.\n\
+         if aws s3api get-bucket-policy {bucket} \\\n    \
+         --query Policy --output text > current-policy.json 2> transship-error.txt; then\n  \
+         jq '.Statement = ([.Statement] | flatten | map(select((.Sid // \"\") | startswith(\"{ours}\") | not)))' \\\n    \
+         current-policy.json > transship-policy.json &&\n  \
+         if jq --exit-status '.Statement == []' transship-policy.json > transship-error.txt; then\n    \
+         aws s3api delete-bucket-policy {bucket}\n  \
+         else\n    aws s3api put-bucket-policy {bucket} --policy file://transship-policy.json\n  fi\n\
+         elif ! grep -q NoSuchBucketPolicy transship-error.txt; then\n  cat transship-error.txt >&2\nfi\n\
+         \n# Stop the inventory, unless it is another one of the same id.\n\
+         destination=$(aws s3api get-bucket-inventory-configuration {bucket} --id {id} \\\n  \
+         --query InventoryConfiguration.Destination.S3BucketDestination.Bucket --output text 2> transship-error.txt)\n\
+         if [ \"$destination\" = {manifests} ]; then\n  \
+         aws s3api delete-bucket-inventory-configuration {bucket} --id {id}\n\
+         elif ! grep -q NoSuchConfiguration transship-error.txt; then\n  \
+         echo \"inventory {id} stays: it delivers to ${{destination:-?}}\" >&2\n  cat transship-error.txt >&2\nfi\n",
+        manifests = route.bucket_arn(&route.manifest_bucket),
+    );
+    for grant in key_grants {
+        let sids: Vec<_> = grant.statements.iter().map(Statement::sid).collect();
+        let _ = write!(text, "\n# Take out of the policy of {}: {}\n", grant.key, sids.join(", "));
+    }
+    text
 }
 
 /// Bucket, owner and Region; their alphabets need no quoting in a shell.

@@ -16,7 +16,7 @@ pub struct KeyGrant {
 ///
 /// A key of another account than the destination's must name the copy role in its policy. One of the destination account
 /// needs it only where its policy does not hand permissions over to IAM (the default statement for the account's root).
-/// The manifest key's policy must always let S3 encrypt the reports that it delivers.
+/// The manifest key's policy must always let S3 encrypt the reports that it delivers, and `create-job` reads them.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/configure-inventory.html#configure-inventory-kms-key-policy>
 pub fn key_grants(route: &RouteSettings) -> Vec<KeyGrant> {
     let mut grants = Vec::new();
@@ -29,7 +29,12 @@ pub fn key_grants(route: &RouteSettings) -> Vec<KeyGrant> {
     if let Some(key) = &route.manifest_key {
         let deliver = Statement::allow(&route.sid_prefix(), Purpose::EncryptInventory, &["kms:GenerateDataKey"]);
         let deliver = from_source(route, deliver.by(S3).on(everything()));
-        add(&mut grants, key, vec![deliver, to_role(route, Purpose::UseManifestKey, &KEY_USE)]);
+        let mut statements = vec![deliver, to_role(route, Purpose::UseManifestKey, &KEY_USE)];
+        if let Some(role) = route.function_role("create-job") {
+            let decrypt = Statement::allow(&route.sid_prefix(), Purpose::DecryptReports, &["kms:Decrypt"]);
+            statements.push(decrypt.by(Principal::Role(role)).on(everything()));
+        }
+        add(&mut grants, key, statements);
     }
     grants
 }
