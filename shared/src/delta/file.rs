@@ -30,7 +30,7 @@ const BLOCK: usize = 256 * 1024;
 
 /// A data file that is being read.
 pub(super) struct File<'a> {
-    file: &'a DataFile,
+    listed: &'a DataFile,
     decoder: Decoder,
     text: Vec<u8>,
     /// Bytes of `text` that are decoded and not yet taken.
@@ -38,9 +38,9 @@ pub(super) struct File<'a> {
 }
 
 impl<'a> File<'a> {
-    pub(super) fn new(file: &'a DataFile, source: Box<dyn Read + Send>) -> Self {
-        let feed = Feed::new(source, file.size);
-        Self { file, decoder: decoder(feed), text: vec![0; BLOCK + LONGEST_ROW + 1], filled: 0 }
+    pub(super) fn new(listed: &'a DataFile, source: Box<dyn Read + Send>) -> Self {
+        let feed = Feed::new(source, listed.size);
+        Self { listed, decoder: decoder(feed), text: vec![0; BLOCK + LONGEST_ROW + 1], filled: 0 }
     }
 
     pub(super) fn feed(&mut self) -> &mut Feed {
@@ -84,11 +84,11 @@ impl<'a> File<'a> {
     }
 
     pub(super) fn wrong(&self, row: Option<u64>, problem: Problem) -> DeltaError {
-        DeltaError::File { file: self.file.key.clone(), row, problem }
+        DeltaError::File { file: self.listed.key.clone(), row, problem }
     }
 
     fn read_failed(&self, error: io::Error) -> DeltaError {
-        DeltaError::Read { file: self.file.key.clone(), error }
+        DeltaError::Read { file: self.listed.key.clone(), error }
     }
 
     /// Why the decoder stopped: the source failed, or the bytes are not the manifest's, or they are and yet no gzip.
@@ -107,12 +107,12 @@ impl<'a> File<'a> {
             let error = self.feed().take_failure().unwrap_or(error);
             self.read_failed(error)
         })?;
-        let expected = self.file.size;
+        let expected = self.listed.size;
         if found != expected {
             return Err(self.wrong(None, Problem::Size { found, expected }));
         }
-        if md5 != self.file.md5 {
-            return Err(self.wrong(None, Problem::Md5 { found: md5, expected: self.file.md5.clone() }));
+        if md5 != self.listed.md5 {
+            return Err(self.wrong(None, Problem::Md5 { found: md5, expected: self.listed.md5.clone() }));
         }
         Ok(())
     }

@@ -52,6 +52,7 @@ pub(super) fn add_side_by_side(streams: &mut [(&mut State, &[u8])]) {
     let bytes: [&[[u8; BLOCK]]; LANES] = std::array::from_fn(|i| streams[lane(i)].1[..length].as_chunks::<BLOCK>().0);
     let mut state: [u32x8; 4] =
         std::array::from_fn(|word| u32x8::new(std::array::from_fn(|i| streams[lane(i)].0.0[word])));
+    #[allow(clippy::needless_range_loop, reason = "eight slices are gone through at once")]
     for block in 0..length / BLOCK {
         state = one_block(state, &words(std::array::from_fn(|lane| &bytes[lane][block])));
     }

@@ -44,6 +44,12 @@ impl Range {
         a.start < b.end && b.start < a.end
     }
 
+    /// What is in both: one of them, as ranges are halves of halves.
+    pub fn and(self, other: Self) -> Option<Self> {
+        let narrower = if self.of > other.of { self } else { other };
+        self.overlaps(other).then_some(narrower)
+    }
+
     /// The shards it is made of.
     pub(super) fn shards(self) -> std::ops::Range<u32> {
         let width = SHARDS / self.of;

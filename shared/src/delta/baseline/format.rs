@@ -102,6 +102,24 @@ impl Baseline {
         }
         Ok(Self { key: key.clone(), range, shards })
     }
+
+    /// Reads `range` of a baseline that is stored in several `parts`, by any number of ranges, in order; `open` opens one of them.
+    pub fn read_parts(
+        range: Range,
+        parts: &[Range],
+        mut open: impl FnMut(Range) -> io::Result<Box<dyn Read>>,
+        key: &HashKey,
+        label: &str,
+    ) -> Result<Self, BaselineError> {
+        let mut read = Vec::new();
+        for part in parts {
+            if let Some(both) = part.and(range) {
+                read.push(Self::read_from(&mut open(*part)?, key, label, both)?);
+            }
+        }
+        let whole = Self::join(read)?;
+        if whole.range() == range { Ok(whole) } else { Err(BaselineError::Parts) }
+    }
 }
 
 fn read_header(input: &mut Verified<'_>, key: &HashKey, label: &str) -> Result<(Range, Vec<Head>), BaselineError> {

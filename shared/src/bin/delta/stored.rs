@@ -1,0 +1,62 @@
+//! A baseline in a local folder: its key, and a file for each part of it.
+
+use std::fs::{self, File};
+use std::io::{BufReader, BufWriter, Read};
+use std::path::{Path, PathBuf};
+
+use transship::delta::{Baseline, DeltaError, HashKey, Range};
+
+use crate::Failure;
+
+/// A folder with a baseline.
+pub(crate) struct Folder {
+    path: PathBuf,
+    pub(crate) key: HashKey,
+    parts: u32,
+}
+
+impl Folder {
+    /// The baseline in this folder, if it is one.
+    pub(crate) fn find(path: &Path) -> Option<Self> {
+        let text = fs::read_to_string(path.join("key")).ok()?;
+        let (key, parts) = text.trim().split_once(' ')?;
+        Some(Self { path: path.to_owned(), key: HashKey::from_hex(key)?, parts: parts.parse().ok()? })
+    }
+
+    /// A new one, for so many parts.
+    pub(crate) fn create(path: &Path, key: &HashKey, parts: u32) -> Result<Self, Failure> {
+        fs::create_dir_all(path).map_err(Failure::at(path))?;
+        Ok(Self { path: path.to_owned(), key: key.clone(), parts })
+    }
+
+    fn part(&self, range: Range) -> PathBuf {
+        self.path.join(format!("objects-{}-of-{}", range.index(), range.of()))
+    }
+
+    /// Bytes on disk; each object takes 8 and a bit.
+    pub(crate) fn objects(&self) -> u64 {
+        let bytes = |range| fs::metadata(self.part(range)).map_or(0, |metadata| metadata.len());
+        Range::all(self.parts).map(bytes).sum::<u64>() / 8
+    }
+
+    /// Reads the part of it in `range`. `bucket` is what it has to be of.
+    pub(crate) fn read(&self, range: Range, bucket: &str) -> Result<Baseline, Failure> {
+        let parts: Vec<_> = Range::all(self.parts).collect();
+        let open = |part| -> std::io::Result<Box<dyn Read>> {
+            Ok(Box::new(BufReader::with_capacity(1 << 18, File::open(self.part(part))?)))
+        };
+        Ok(Baseline::read_parts(range, &parts, open, &self.key, bucket).map_err(DeltaError::from)?)
+    }
+
+    pub(crate) fn write(&self, baseline: &Baseline, bucket: &str) -> Result<(), Failure> {
+        let path = self.part(baseline.range());
+        let file = File::create(&path).map_err(Failure::at(&path))?;
+        baseline.write_to(bucket, &mut BufWriter::with_capacity(1 << 18, file)).map_err(Failure::at(&path))
+    }
+
+    /// Makes it one that can be read: the last thing that is written.
+    pub(crate) fn seal(&self) -> Result<(), Failure> {
+        let path = self.path.join("key");
+        fs::write(&path, format!("{} {}\n", self.key.to_hex(), self.parts)).map_err(Failure::at(&path))
+    }
+}
