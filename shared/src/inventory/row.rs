@@ -19,7 +19,7 @@ impl Span {
         Self { start: start as u32, end: end as u32 }
     }
 
-    pub(crate) fn of<'t>(self, text: &'t [u8]) -> &'t [u8] {
+    pub(crate) fn of(self, text: &[u8]) -> &[u8] {
         text.get(self.start as usize..self.end as usize).unwrap_or_default()
     }
 }
