@@ -15,6 +15,6 @@ pub use key::{KeyError, ReportFile, ReportKey};
 pub use manifest::{DataFile, Manifest, ManifestError};
 pub(crate) use row::Span;
 pub use row::{Row, RowError};
-pub use row_reader::RowReader;
-pub(crate) use row_reader::{BadRow, LONGEST_ROW};
+pub(crate) use row_reader::LONGEST_ROW;
+pub use row_reader::{BadRow, RowReader};
 pub use schema::{Schema, SchemaError};

@@ -12,10 +12,11 @@ pub(crate) const LONGEST_ROW: usize = 256 * 1024;
 
 /// A row that cannot be taken, and which of the file it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct BadRow {
+pub struct BadRow {
     /// From 1.
-    pub(crate) number: u64,
-    pub(crate) error: RowError,
+    pub number: u64,
+    /// What is wrong with it.
+    pub error: RowError,
 }
 
 /// Cuts text into rows. Keeps its buffers from one text to the next.
@@ -61,7 +62,7 @@ impl<'s> RowReader<'s> {
 
     /// Hands every whole row of `text` to `each`, and says how many bytes that took. What is left begins the next text, unless
     /// this is the `last`.
-    pub(crate) fn split<E: From<BadRow>>(
+    pub fn split<E: From<BadRow>>(
         &mut self,
         text: &[u8],
         last: bool,
@@ -79,11 +80,12 @@ impl<'s> RowReader<'s> {
                     Found::Row { used } => {
                         let end = at + without_line_end(&text[at..at + used]);
                         self.quotes.seek(at + used);
-                        if end == at {
-                            at += used;
-                            continue;
-                        }
                         (self.general.text.as_slice(), end, at + used)
+                    }
+                    Found::Nothing { used } => {
+                        self.quotes.seek(at + used);
+                        at += used;
+                        continue;
                     }
                     Found::Columns(found) => {
                         return Err(bad(RowError::Columns { found, expected: self.schema.width }).into());
@@ -217,7 +219,13 @@ fn mask(block: &[u8; 64]) -> u64 {
 
 /// What the general parser found.
 enum Found {
-    Row { used: usize },
+    Row {
+        used: usize,
+    },
+    /// Line ends to the end of the text, or a byte-order mark: no row.
+    Nothing {
+        used: usize,
+    },
     Columns(usize),
     Incomplete,
 }
@@ -252,8 +260,7 @@ impl General {
                 ReadRecordResult::Record => return self.found(text, used, fields, spans),
                 ReadRecordResult::InputEmpty if last && !ended => ended = true,
                 ReadRecordResult::InputEmpty => return Found::Incomplete,
-                // Only line ends were left.
-                ReadRecordResult::End => return Found::Row { used },
+                ReadRecordResult::End => return Found::Nothing { used },
             }
         }
     }

@@ -1,0 +1,5 @@
+//! `fuzz::rows`, by libFuzzer.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::rows(bytes));
