@@ -152,8 +152,7 @@ impl Batch {
     }
 
     fn look_up(&mut self, run: Run<'_>, text: &[u8]) -> Result<(), OverBudget> {
-        let touched = self.waiting.iter().fold(0, |sum, row| sum ^ run.comparison.approach(row.shard, row.hash));
-        std::hint::black_box(touched);
+        run.comparison.approach(self.waiting.iter().map(|row| (row.shard, row.hash)));
         self.counts.rows += self.waiting.len() as u64;
         for row in self.waiting.drain(..) {
             let counts = &mut self.counts;

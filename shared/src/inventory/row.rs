@@ -228,33 +228,51 @@ pub(super) fn decode_key<'s>(encoded: &'s str, scratch: &'s mut Vec<u8>) -> Resu
     if encoded.is_empty() {
         return Err(RowError::NoKey);
     }
-    if memchr::memchr2(b'%', b'+', encoded.as_bytes()).is_none() {
+    let bytes = encoded.as_bytes();
+    if memchr::memchr2(b'%', b'+', bytes).is_none() {
         return Ok(encoded);
     }
     let wrong = || RowError::Key(crate::names::excerpt(encoded));
-    scratch.clear();
-    let mut bytes = encoded.bytes();
-    while let Some(byte) = bytes.next() {
-        scratch.push(match byte {
-            b'+' => b' ',
-            b'%' => match (bytes.next().and_then(hex), bytes.next().and_then(hex)) {
-                (Some(high), Some(low)) => high << 4 | low,
-                _ => return Err(wrong()),
-            },
-            plain => plain,
-        });
+    if scratch.len() < bytes.len() {
+        scratch.resize(bytes.len(), 0);
     }
-    std::str::from_utf8(scratch).map_err(|_| wrong())
+    let (mut from, mut to) = (0, 0);
+    while let Some(&byte) = bytes.get(from) {
+        from += 1;
+        scratch[to] = if byte == b'%' {
+            let Some([high, low]) = bytes.get(from..from + 2) else { return Err(wrong()) };
+            let (high, low) = (HEX[usize::from(*high)], HEX[usize::from(*low)]);
+            if high | low == NO_DIGIT {
+                return Err(wrong());
+            }
+            from += 2;
+            high << 4 | low
+        } else if byte == b'+' {
+            b' '
+        } else {
+            byte
+        };
+        to += 1;
+    }
+    std::str::from_utf8(&scratch[..to]).map_err(|_| wrong())
 }
 
-fn hex(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
+/// No hex digit: no other value has these bits, nor has any two of them together.
+const NO_DIGIT: u8 = 0xff;
+
+/// The value of each hex digit.
+const HEX: [u8; 256] = {
+    let mut values = [NO_DIGIT; 256];
+    let digits = b"0123456789abcdef";
+    let mut value = 0_u8;
+    while value < 16 {
+        let digit = digits[value as usize];
+        values[digit as usize] = value;
+        values[digit.to_ascii_uppercase() as usize] = value;
+        value += 1;
     }
-}
+    values
+};
 
 /// A number of bytes; none where the field is empty.
 pub(super) fn parse_size(text: &[u8]) -> Result<Option<u64>, RowError> {

@@ -114,9 +114,14 @@ impl Comparison {
         shards.contains(&shard).then(|| (shard - shards.start) as usize)
     }
 
-    /// Touches the memory that `meet` will need: called for some rows in a row, it lets the processor wait for all of them at once.
-    pub(super) fn approach(&self, shard: usize, hash: u128) -> u64 {
-        self.baseline.shards[shard].approach(hash << 8)
+    /// Touches the memory that `meet` will need. Called for many rows in a row, it lets the processor wait for all of them at once; so the
+    /// places of the buckets are read in one round, and what lies there in the next.
+    pub(super) fn approach(&self, rows: impl Iterator<Item = (usize, u128)> + Clone) {
+        let shards = &self.baseline.shards;
+        let places = rows.clone().fold(0, |sum, (shard, hash)| sum ^ shards[shard].place(hash << 8));
+        std::hint::black_box(places);
+        let entries = rows.fold(0, |sum, (shard, hash)| sum ^ shards[shard].first(hash << 8));
+        std::hint::black_box(entries);
     }
 
     /// Holds an object against the baseline, and takes it into the next one.
@@ -149,3 +154,6 @@ impl Comparison {
         Compared { next: Baseline { key, range, shards: next }, unmet, duplicates }
     }
 }
+
+#[cfg(test)]
+mod tests;

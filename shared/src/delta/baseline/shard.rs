@@ -52,9 +52,14 @@ impl Shard {
         &self.entries[start..end]
     }
 
-    /// Reads the first entry that a look-up will need.
-    pub(super) fn approach(&self, hash: u128) -> u64 {
-        self.entries_of(hash).first().map_or(0, |entry| entry.load(Ordering::Relaxed))
+    /// Where the entries that a look-up needs start.
+    pub(super) fn place(&self, hash: u128) -> u32 {
+        self.starts[bucket(hash, self.bucket_bits)]
+    }
+
+    /// The first of the entries that a look-up needs.
+    pub(super) fn first(&self, hash: u128) -> u64 {
+        self.entries.get(self.place(hash) as usize).map_or(0, |entry| entry.load(Ordering::Relaxed))
     }
 
     fn find(&self, hash: u128) -> Option<&AtomicU64> {
