@@ -267,3 +267,10 @@ def test_an_unknown_sub_resource_deletes_nothing(cloud, s3):
     answer = botocore.httpsession.URLLib3Session().send(request.prepare())
     assert answer.status_code == 501
     s3.head_bucket(Bucket="src")
+
+
+def test_every_answer_has_a_request_id(s3):
+    assert len(s3.list_objects_v2(Bucket="src")["ResponseMetadata"]["RequestId"]) == 16
+    with pytest.raises(ClientError) as refusal:
+        s3.get_object(Bucket="src", Key="absent")
+    assert len(refusal.value.response["ResponseMetadata"]["RequestId"]) == 16

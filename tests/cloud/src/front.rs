@@ -75,6 +75,8 @@ pub async fn serve(cloud: &Cloud, port: u16) -> std::io::Result<Server> {
                     continue;
                 }
             };
+            // Headers and body are written apart: Nagle's algorithm would keep one waiting for the other's confirmation.
+            let _ = stream.set_nodelay(true);
             let front = front.clone();
             tokio::spawn(async move {
                 let service = hyper::service::service_fn(move |request| {
@@ -150,7 +152,7 @@ impl Front {
             }
             let handle = async {
                 let answer = self.s3.call(request.map(Body::from)).await;
-                answer.map_err(|error| faults::Closed::Broken(format!("{error:?}")))
+                answer.map(with_request_id).map_err(|error| faults::Closed::Broken(format!("{error:?}")))
             };
             return fate.around(&self.cloud, Wording::Objects, handle).await;
         }
@@ -188,6 +190,16 @@ impl Front {
             other => not_implemented(other),
         }
     }
+}
+
+/// With the ids that clients show in their errors.
+fn with_request_id(mut response: Response<Body>) -> Response<Body> {
+    for (name, id) in [("x-amz-request-id", lambda::amz_request_id()), ("x-amz-id-2", lambda::amz_host_id())] {
+        if let Ok(value) = http::HeaderValue::from_str(&id) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
 }
 
 /// Reads a small request whole: none of these services takes more than a few hundred kilobytes.

@@ -185,8 +185,10 @@ impl<'a> Call<'a> {
             };
             Ok::<_, BatchError>((update, result))
         })??;
-        if update == Update::Start {
-            run::resume(self.cloud, id);
+        match update {
+            Update::Start => run::resume(self.cloud, id),
+            // One that a script keeps Active sees that it is cancelled.
+            Update::Nothing => drop(self.cloud.jobs().let_go(self.cloud, id)),
         }
         Ok(answer(StatusCode::OK, "UpdateJobStatusResult", &result))
     }

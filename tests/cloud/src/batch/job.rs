@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::error::BatchError;
 use super::manifest::Task;
 use super::model::Tag;
+use super::script::JobScript;
 use super::validate::JobSpec;
 use crate::identity::AccountId;
 
@@ -155,6 +156,12 @@ pub struct Job {
     pub succeeded: u64,
     /// Tasks that did not.
     pub failed: u64,
+    /// What a test says becomes of it.
+    pub script: JobScript,
+    /// When `DescribeJob` first knows of it.
+    pub described_from: Timestamp,
+    /// When `ListJobs` does.
+    pub listed_from: Timestamp,
     status: Status,
     active: Option<(Timestamp, Option<Timestamp>)>,
 }
@@ -185,9 +192,17 @@ impl Job {
             total: 0,
             succeeded: 0,
             failed: 0,
+            script: JobScript::default(),
+            described_from: created,
+            listed_from: created,
             status: Status::New,
             active: None,
         }
+    }
+
+    /// Whether it is of this account and Region.
+    pub fn is_of(&self, account: &AccountId, region: &str) -> bool {
+        self.account == *account && self.region == region
     }
 
     /// Where it stands.

@@ -9,8 +9,10 @@ use super::job::{Failure, Status};
 use super::manifest::{Encoding, Task};
 use super::model::CSV;
 use super::report::{Outcome, PLACEHOLDER};
+use super::script::{JobScript, ReportScript};
 use super::validate::JobSpec;
 use crate::Cloud;
+use crate::activity::Ticket;
 use crate::identity::Principal;
 
 /// Tasks of one job in flight at a time.
@@ -26,9 +28,8 @@ pub(super) fn start(cloud: &Cloud, id: &str) {
     let ticket = cloud.activity().begin();
     tokio::spawn(async move {
         if prepare(&cloud, &id).await {
-            work(&cloud, &id).await;
+            work(&cloud, &id, ticket).await;
         }
-        drop(ticket);
     });
 }
 
@@ -37,8 +38,7 @@ pub(super) fn resume(cloud: &Cloud, id: &str) {
     let (cloud, id) = (cloud.clone(), id.to_owned());
     let ticket = cloud.activity().begin();
     tokio::spawn(async move {
-        work(&cloud, &id).await;
-        drop(ticket);
+        work(&cloud, &id, ticket).await;
     });
 }
 
@@ -81,11 +81,10 @@ async fn prepare(cloud: &Cloud, id: &str) -> bool {
 }
 
 /// Works through the tasks, and ends the job.
-async fn work(cloud: &Cloud, id: &str) {
-    let Some((spec, tasks)) = cloud.jobs().with(id, |job| (job.spec.clone(), job.tasks.clone().unwrap_or_default()))
-    else {
-        return;
-    };
+async fn work(cloud: &Cloud, id: &str, mut ticket: Ticket) {
+    let found =
+        cloud.jobs().with(id, |job| (job.spec.clone(), job.tasks.clone().unwrap_or_default(), job.script.clone()));
+    let Some((spec, tasks, script)) = found else { return };
     let role = match assume(cloud, id, &spec) {
         Ok(role) => role,
         Err(failure) => {
@@ -103,18 +102,50 @@ async fn work(cloud: &Cloud, id: &str) {
         fail(cloud, id, failure);
         return end(cloud, id);
     }
-    let outcomes = run_tasks(cloud, id, &role, &spec, &tasks).await;
+    if script.stays_active {
+        let gone = cloud.jobs().wait(id);
+        if cloud.jobs().with(id, |job| job.status()) != Some(Status::Active) {
+            cloud.jobs().let_go(cloud, id);
+        }
+        drop(ticket);
+        // Nobody lets it go any more when the cloud itself is gone.
+        let Ok(again) = gone.await else { return };
+        ticket = again;
+    }
+    let mut outcomes = run_tasks(cloud, id, &role, &spec, &tasks, &script).await;
     go(cloud, id, Status::Completing);
-    if let Some(place) = place.filter(|_| !outcomes.is_empty())
-        && let Err(failure) = place.write(&outcomes).await
+    if let ReportScript::Short(missing) = script.report {
+        outcomes.truncate(outcomes.len().saturating_sub(missing));
+    }
+    if let Some(place) = place.filter(|_| !outcomes.is_empty() && script.report != ReportScript::Missing)
+        && let Err(failure) = place.write(&outcomes, script.report == ReportScript::WrongMd5).await
     {
         fail(cloud, id, failure);
     }
     end(cloud, id);
+    drop(ticket);
+}
+
+/// Whether the job goes on; a script may make it fail after so many tasks.
+fn goes_on(cloud: &Cloud, id: &str, script: &JobScript, done: usize) -> bool {
+    if let Some(failure) = script.fails.as_ref().filter(|failure| done >= failure.after) {
+        fail(cloud, id, Failure::new(failure.code, failure.reason));
+    }
+    cloud.jobs().with(id, |job| job.status() == Status::Active).unwrap_or(false)
 }
 
 /// Runs tasks until all have run or the job is no longer Active, and returns how those ended that ran.
-async fn run_tasks(cloud: &Cloud, id: &str, role: &Principal, spec: &JobSpec, tasks: &[Task]) -> Vec<Outcome> {
+async fn run_tasks(
+    cloud: &Cloud,
+    id: &str,
+    role: &Principal,
+    spec: &JobSpec,
+    tasks: &[Task],
+    script: &JobScript,
+) -> Vec<Outcome> {
+    if !goes_on(cloud, id, script, 0) {
+        return Vec::new();
+    }
     let format = spec.manifest.spec.as_ref().and_then(|s| s.format.as_deref());
     let encoding = if format == Some(CSV) { Encoding::Percent } else { Encoding::Form };
     let copier = Copier { cloud: cloud.clone(), role: role.clone(), operation: spec.operation.clone(), encoding };
@@ -123,13 +154,19 @@ async fn run_tasks(cloud: &Cloud, id: &str, role: &Principal, spec: &JobSpec, ta
         .map(|row| async move {
             // The work is done in memory and would never yield by itself: other requests need their turn.
             tokio::task::yield_now().await;
-            Outcome { task: tasks[row].clone(), result: copier.copy(&tasks[row]).await }
+            let task = &tasks[row];
+            let scripted = script.tasks.as_ref().and_then(|of| of(&task.encoded_key));
+            let result = match scripted {
+                Some(failure) => Err(failure),
+                None => copier.copy(task).await,
+            };
+            Outcome { task: task.clone(), result }
         })
         .buffer_unordered(CONCURRENCY);
     let mut outcomes = Vec::with_capacity(tasks.len());
     while let Some(outcome) = running.next().await {
         let now = cloud.clock().now();
-        let active = cloud.jobs().with(id, |job| {
+        cloud.jobs().with(id, |job| {
             let count = if outcome.result.is_ok() { &mut job.succeeded } else { &mut job.failed };
             *count += 1;
             let executed = job.succeeded + job.failed;
@@ -137,10 +174,9 @@ async fn run_tasks(cloud: &Cloud, id: &str, role: &Principal, spec: &JobSpec, ta
                 let reason = format!("{} of {executed} tasks failed, which is more than 50 percent", job.failed);
                 job.fail(Failure::new("FailureThresholdExceeded", reason), now);
             }
-            job.status() == Status::Active
         });
         outcomes.push(outcome);
-        if active != Some(true) {
+        if !goes_on(cloud, id, script, outcomes.len()) {
             break;
         }
     }

@@ -40,10 +40,15 @@ async fn deliver(cloud: &Cloud, query: &str) -> Response<Bytes> {
     let Some(bucket) = bucket.filter(|bucket| !bucket.is_empty()) else {
         return error(StatusCode::BAD_REQUEST, "say which: /_cloud/inventory?bucket=B");
     };
-    match inventory::deliver(cloud, &bucket).await {
+    let outcome = inventory::deliver(cloud, &bucket).await;
+    match &outcome {
         Ok(manifests) => answer(StatusCode::OK, &json!({ "manifests": manifests })),
         Err(missing @ InventoryError::NoSuchBucket(_)) => error(StatusCode::NOT_FOUND, missing.to_string()),
-        Err(refused) => error(StatusCode::CONFLICT, refused.to_string()),
+        Err(InventoryError::Refused { delivered, .. }) => {
+            // Other configurations' reports were delivered all the same.
+            let message = outcome.as_ref().err().map(ToString::to_string);
+            answer(StatusCode::CONFLICT, &json!({ "error": message, "manifests": delivered }))
+        }
     }
 }
 

@@ -35,6 +35,8 @@ pub enum InventoryError {
         id: String,
         /// The S3 error.
         reason: String,
+        /// Keys of the manifests of other configurations, which were delivered.
+        delivered: Vec<String>,
     },
 }
 
@@ -47,11 +49,28 @@ pub struct Delivery {
     pub rows_per_file: usize,
     /// Whether the report of an empty bucket has one file of no rows, rather than no file.
     pub file_of_no_rows: bool,
+    /// How many data files there are, if there are so many rows; overrides `rows_per_file`.
+    pub files: Option<usize>,
+    /// Another number, another order of rows.
+    pub order: u64,
+    /// Columns that AWS has not invented yet, behind all others: name, and value in each row.
+    pub columns: Vec<(String, String)>,
+    /// When the scan started, if not now. A time that was delivered before delivers the same manifest key again, with
+    /// another ETag; one before the last delivery's makes an older report come after a newer one.
+    pub started: Option<Timestamp>,
 }
 
 impl Default for Delivery {
     fn default() -> Self {
-        Self { spaces: Spaces::default(), rows_per_file: 5_000, file_of_no_rows: false }
+        Self {
+            spaces: Spaces::default(),
+            rows_per_file: 5_000,
+            file_of_no_rows: false,
+            files: None,
+            order: 0,
+            columns: Vec::new(),
+            started: None,
+        }
     }
 }
 
@@ -69,17 +88,20 @@ pub async fn deliver_as(cloud: &Cloud, bucket: &str, delivery: &Delivery) -> Res
         if !configuration.is_enabled {
             continue;
         }
-        let started = cloud.clock().now();
+        let started = delivery.started.unwrap_or_else(|| cloud.clock().now());
         let report = Report { cloud, bucket, owner: &owner, configuration: &configuration, started };
         match report.deliver(delivery).await {
             Ok(key) => delivered.push(key),
             Err(reason) => {
                 let (bucket, id) = (bucket.to_owned(), configuration.id.clone());
-                refused.get_or_insert(InventoryError::Refused { bucket, id, reason });
+                refused.get_or_insert((bucket, id, reason));
             }
         }
     }
-    refused.map_or(Ok(delivered), Err)
+    match refused {
+        None => Ok(delivered),
+        Some((bucket, id, reason)) => Err(InventoryError::Refused { bucket, id, reason, delivered }),
+    }
 }
 
 /// One delivery of one configuration.
@@ -118,15 +140,23 @@ impl Report<'_> {
         let chosen = self.configuration.optional_fields.as_deref().unwrap_or_default();
         let chosen: Vec<&str> = chosen.iter().map(InventoryOptionalField::as_str).collect();
         let schema = rows::schema(all_versions, &chosen);
-        let table = Table { bucket: self.bucket, owner: self.owner, schema: &schema, spaces: delivery.spaces };
+        let table = Table {
+            bucket: self.bucket,
+            owner: self.owner,
+            schema: &schema,
+            spaces: delivery.spaces,
+            columns: &delivery.columns,
+        };
 
         let prefix = self.configuration.filter.as_ref().map_or("", |filter| filter.prefix.as_str());
         let mut versions = self.cloud.store().list(self.bucket, prefix, !all_versions);
-        rows::shuffle(&mut versions);
+        rows::shuffle(&mut versions, delivery.order);
 
         let folder = self.folder();
         let mut files = Vec::new();
-        let mut chunks: Vec<_> = versions.chunks(delivery.rows_per_file.max(1)).collect();
+        let rows_per_file =
+            delivery.files.map_or(delivery.rows_per_file, |files| versions.len().div_ceil(files.max(1)));
+        let mut chunks: Vec<_> = versions.chunks(rows_per_file.max(1)).collect();
         if chunks.is_empty() && delivery.file_of_no_rows {
             chunks.push(&[]);
         }
@@ -141,7 +171,9 @@ impl Report<'_> {
         let partition = self.started.strftime("%Y-%m-%d-%H-%M");
         self.put(&format!("{folder}/hive/dt={partition}/symlink.txt"), links.join("\n").into_bytes()).await?;
 
-        let manifest = Manifest::new(self.bucket, self.manifest_bucket(), self.started, &schema, files);
+        let columns: Vec<_> =
+            schema.iter().copied().chain(delivery.columns.iter().map(|(name, _)| name.as_str())).collect();
+        let manifest = Manifest::new(self.bucket, self.manifest_bucket(), self.started, &columns, files);
         let manifest = serde_json::to_vec_pretty(&manifest).map_err(|error| error.to_string())?;
         let folder = format!("{folder}/{}", self.started.strftime("%Y-%m-%dT%H-%MZ"));
         self.put(&format!("{folder}/manifest.checksum"), hex::encode(Md5::digest(&manifest)).into_bytes()).await?;

@@ -65,12 +65,15 @@ pub struct Table<'a> {
     pub schema: &'a [&'a str],
     /// How keys are encoded.
     pub spaces: Spaces,
+    /// Columns of no meaning behind those of the schema: name and value.
+    pub columns: &'a [(String, String)],
 }
 
 impl Table<'_> {
     /// One row's fields, in the schema's order.
     fn row(&self, version: &Version) -> Vec<String> {
-        self.schema.iter().map(|column| self.field(column, version)).collect()
+        let extra = self.columns.iter().map(|(_, value)| value.clone());
+        self.schema.iter().map(|column| self.field(column, version)).chain(extra).collect()
     }
 
     /// One field; empty where AWS has none.
@@ -114,9 +117,9 @@ impl Table<'_> {
     }
 }
 
-/// Puts rows in an order that nobody can mistake for sorted, the same on every run.
-pub fn shuffle(versions: &mut [Version]) {
-    versions.sort_by_cached_key(|v| Sha256::digest(format!("{}\n{}", v.key, v.version_id)));
+/// Puts rows in an order that nobody can mistake for sorted, the same on every run with this seed.
+pub fn shuffle(versions: &mut [Version], seed: u64) {
+    versions.sort_by_cached_key(|v| Sha256::digest(format!("{}\n{}\n{seed}", v.key, v.version_id)));
 }
 
 /// RFC 3339, UTC, milliseconds.
@@ -193,7 +196,7 @@ mod tests {
     fn every_field_is_quoted_and_keys_are_encoded() {
         let schema = schema(false, &["Size", "LastModifiedDate", "ETag", "ReplicationStatus"]);
         let owner = AccountId::source();
-        let table = Table { bucket: "src", owner: &owner, schema: &schema, spaces: Spaces::Plus };
+        let table = Table { bucket: "src", owner: &owner, schema: &schema, spaces: Spaces::Plus, columns: &[] };
         assert_eq!(
             text(&table, &[version("a b/+\"100%\",\né~.txt")]),
             "\"src\",\"a+b/%2B%22100%25%22%2C%0A%C3%A9%7E.txt\",\"12\",\"2026-01-02T03:04:05.006Z\",\
@@ -205,7 +208,7 @@ mod tests {
     fn null_versions_have_no_id_and_delete_markers_no_size() {
         let schema = schema(true, &["Size", "ETag"]);
         let owner = AccountId::source();
-        let table = Table { bucket: "src", owner: &owner, schema: &schema, spaces: Spaces::Percent };
+        let table = Table { bucket: "src", owner: &owner, schema: &schema, spaces: Spaces::Percent, columns: &[] };
         let marker = Version { is_delete_marker: true, version_id: "v2".to_owned(), ..version("k") };
         let old = Version { is_latest: false, ..version("k") };
         assert_eq!(
@@ -219,11 +222,13 @@ mod tests {
     fn rows_are_not_sorted_and_yet_the_same_every_time() {
         let sorted: Vec<Version> = (0..100).map(|i| version(&format!("{i:03}"))).collect();
         let (mut one, mut two) = (sorted.clone(), sorted.iter().rev().cloned().collect::<Vec<_>>());
-        shuffle(&mut one);
-        shuffle(&mut two);
+        shuffle(&mut one, 0);
+        shuffle(&mut two, 0);
         let keys = |versions: &[Version]| versions.iter().map(|v| v.key.clone()).collect::<Vec<_>>();
         assert_eq!(keys(&one), keys(&two));
         assert_ne!(keys(&one), keys(&sorted));
+        shuffle(&mut two, 1);
+        assert_ne!(keys(&one), keys(&two), "another seed, another order");
     }
 
     #[test]

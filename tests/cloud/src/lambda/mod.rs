@@ -30,6 +30,7 @@ pub(crate) use events::Notifications;
 pub use events::{Delivery, Events, Notification};
 pub use function::{InvokeError, Outcome};
 pub use invoke::handle;
+pub(crate) use notify::{amz_host_id, amz_request_id};
 pub use notify::{notification_configured, object_created};
 
 /// The service that assumes execution roles.

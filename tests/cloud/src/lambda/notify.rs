@@ -145,11 +145,13 @@ fn time(at: jiff::Timestamp) -> String {
     format!("{at:.3}")
 }
 
-fn amz_request_id() -> String {
+/// As S3 shows it with each answer.
+pub(crate) fn amz_request_id() -> String {
     uuid::Uuid::new_v4().simple().to_string()[..16].to_ascii_uppercase()
 }
 
-fn amz_host_id() -> String {
+/// S3's second id.
+pub(crate) fn amz_host_id() -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.encode(uuid::Uuid::new_v4().as_bytes().repeat(3))
 }

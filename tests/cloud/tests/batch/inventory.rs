@@ -208,3 +208,52 @@ async fn a_wrong_policy_is_named_and_nothing_is_delivered() {
     assert!(refusal(&scene).await.contains("ORC is not here"));
     assert!(deliver(&scene.cloud, "nowhere").await.unwrap_err().to_string().contains("no bucket nowhere"));
 }
+
+#[tokio::test]
+async fn a_report_is_delivered_as_a_test_wants_it() {
+    let scene = Scene::new().await;
+    daily("all", InventoryIncludedObjectVersions::Current).put(&scene).await;
+    for key in ["a", "b", "c", "d", "e", "f", "g"] {
+        scene.put(key, key).await;
+    }
+    let one = async |delivery: &Delivery| {
+        let mut keys = deliver_as(&scene.cloud, SOURCE, delivery).await.unwrap();
+        let key = keys.pop().unwrap();
+        let (manifest, rows) = report(&scene, &key).await;
+        (key, manifest, rows)
+    };
+    let columns = vec![("Temperature".to_owned(), "warm, \"very\"".to_owned())];
+    let (newer, manifest, rows) = one(&Delivery { files: Some(3), columns, ..Delivery::default() }).await;
+    assert_eq!(manifest["files"].as_array().unwrap().len(), 3);
+    assert_eq!(manifest["fileSchema"], "Bucket, Key, Size, ETag, Temperature");
+    assert!(rows.iter().all(|row| row[4] == "warm, \"very\""), "{rows:?}");
+
+    // Again under the same key, in another order: another ETag.
+    let started: jiff::Timestamp = format!("{}:{}:00Z", &newer[18..31], &newer[32..34]).parse().unwrap();
+    let head = || scene.destination.head_object().bucket(MANIFESTS).key(&newer).send();
+    let before = head().await.unwrap().e_tag.unwrap();
+    let again = Delivery { order: 1, started: Some(started), ..Delivery::default() };
+    let (key, _, other) = one(&again).await;
+    assert_eq!(key, newer);
+    assert_ne!(head().await.unwrap().e_tag.unwrap(), before);
+    let keys = |rows: &[Vec<String>]| rows.iter().map(|row| row[1].clone()).collect::<Vec<_>>();
+    assert_ne!(keys(&rows), keys(&other));
+    assert_eq!(BTreeSet::from_iter(keys(&rows)), BTreeSet::from_iter(keys(&other)));
+
+    // An older one after it.
+    let older = Delivery { started: Some("2020-01-01T00:00:00Z".parse().unwrap()), ..Delivery::default() };
+    assert_eq!(one(&older).await.0, "inventory/src/all/2020-01-01T00-00Z/manifest.json");
+}
+
+#[tokio::test]
+async fn a_refusal_names_what_was_delivered_all_the_same() {
+    let scene = Scene::new().await;
+    daily("all", InventoryIncludedObjectVersions::Current).put(&scene).await;
+    let refused =
+        Configuration { format: InventoryFormat::Orc, ..daily("other", InventoryIncludedObjectVersions::Current) };
+    refused.put(&scene).await;
+    let error = deliver(&scene.cloud, SOURCE).await.unwrap_err();
+    let cloud::inventory::InventoryError::Refused { id, delivered, .. } = error else { panic!("{error}") };
+    assert_eq!((id.as_str(), delivered.len()), ("other", 1));
+    assert!(delivered[0].starts_with("inventory/src/all/"), "{delivered:?}");
+}

@@ -6,4 +6,5 @@ mod api;
 mod inventory;
 mod jobs;
 mod manifests;
+mod scripts;
 mod support;
