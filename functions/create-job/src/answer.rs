@@ -7,7 +7,7 @@ use serde::Serialize;
 use transship::bucket::BucketError;
 use transship::inventory::FetchError;
 use transship::job::RunId;
-use transship::run::{Handled, RunError};
+use transship::run::{Handled, Rebuilt, RunError};
 
 /// The answer to an invocation.
 #[derive(Debug, Serialize)]
@@ -44,6 +44,8 @@ pub(crate) enum Outcome {
     Superseded,
     /// Planning takes longer than one invocation; another goes on.
     Unfinished,
+    /// A person had the baseline forgotten.
+    Rebuilt,
     /// Not a report of this route, or one that a newer has replaced.
     Ignored,
     /// Something somebody has to change; trying again changes nothing.
@@ -85,6 +87,7 @@ impl Outcome {
             Self::Waiting => "waiting",
             Self::Superseded => "superseded",
             Self::Unfinished => "unfinished",
+            Self::Rebuilt => "rebuilt",
             Self::Ignored => "ignored",
             Self::Refused => "refused",
             Self::Failed { .. } => "failed",
@@ -123,6 +126,15 @@ impl Record {
             }
             Handled::Unfinished => record(Outcome::Unfinished).because("another invocation goes on with the plan"),
         }
+    }
+
+    /// The baseline was forgotten.
+    pub(crate) fn rebuilt(rebuilt: &Rebuilt) -> Self {
+        let past = match &rebuilt.last {
+            Some(last) => format!("the first report after {} is a full run", last.report_time),
+            None => "the next report is a full run".to_owned(),
+        };
+        Self::new("ledger/baseline.json", Outcome::Rebuilt).because(format_args!("{past}; {} tells who", rebuilt.entry))
     }
 
     /// A run has one copy job; a second job of it is logged beside.

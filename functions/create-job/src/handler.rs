@@ -11,10 +11,12 @@ use transship::error::AwsError;
 use transship::event::{self, Heard, Notice};
 use transship::inventory::{self, Patience, ReportKey};
 use transship::job::{Persistence, RunId};
+use transship::ledger::Asked;
 use transship::names::excerpt;
 use transship::run::{Handled, Runner, Time};
 
 use crate::answer::{Answer, Outcome, Record, Retry};
+use crate::command::Command;
 use crate::config::Config;
 
 /// Handles invocations. Holds nothing of one invocation for the next.
@@ -66,6 +68,11 @@ impl Handler {
     /// Handles one invocation. An error makes Lambda retry the whole event, which is safe: a report that has its job
     /// keeps it.
     pub(crate) async fn invoked(&self, event: LambdaEvent<Value>) -> Result<Answer, Retry> {
+        if let Some(command) = Command::of(&event.payload) {
+            let record = self.commanded(command, &event.context).await;
+            record.log();
+            return Answer::of(vec![record]);
+        }
         let time = self.time(&event.context);
         let mut results = Vec::new();
         for heard in event::read(&event.payload) {
@@ -78,6 +85,21 @@ impl Handler {
             results.push(record);
         }
         Answer::of(results)
+    }
+
+    /// What comes of a person's command.
+    async fn commanded(&self, command: Result<Command, String>, context: &Context) -> Record {
+        let record = |outcome| Record::new("ledger/baseline.json", outcome);
+        match command {
+            Ok(Command::Rebuild { by }) => {
+                let asked = Asked { request_id: context.request_id.clone(), by };
+                match self.runner.rebuild(&asked).await {
+                    Ok(rebuilt) => Record::rebuilt(&rebuilt),
+                    Err(error) => record(Outcome::of_run(&error)).because(error),
+                }
+            }
+            Err(reason) => Record::new("", Outcome::Refused).because(reason),
+        }
     }
 
     /// What comes of one object that was created.

@@ -1,6 +1,7 @@
 //! create-job: turns each delivered inventory report into exactly one S3 Batch Operations job.
 
 mod answer;
+mod command;
 mod config;
 mod handler;
 

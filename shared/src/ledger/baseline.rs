@@ -1,6 +1,7 @@
 //! `ledger/baseline.json`: what was planned up to now, and what of it is not known to have been copied. Calls nothing.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{RunRecord, SCHEMA};
 use crate::bucket::Written;
@@ -183,5 +184,35 @@ impl Baseline {
         let mut next = Self { writes: self.writes + 1, ..self.clone() };
         next.carry_over.extend(new);
         Some(next)
+    }
+}
+
+/// What can be kept of a `baseline.json` that is to be forgotten, however damaged it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Remains {
+    /// [`Baseline::writes`]
+    pub writes: u64,
+    /// The last committed run: older reports stay past, and an open run stays the only one.
+    pub committed: Option<Committed>,
+    /// [`Baseline::carry_over`]
+    pub carry_over: Vec<CarryOver>,
+}
+
+impl Remains {
+    /// Of these bytes. A part that cannot be read does not take the others with it.
+    pub fn of(bytes: &[u8]) -> Self {
+        let file: Value = serde_json::from_slice(bytes).unwrap_or_default();
+        let lists = file["carry_over"].as_array().into_iter().flatten();
+        Self {
+            writes: file["writes"].as_u64().unwrap_or_default(),
+            committed: Committed::deserialize(&file["committed"]).ok(),
+            carry_over: lists.filter_map(|list| CarryOver::deserialize(list).ok()).collect(),
+        }
+    }
+
+    /// A baseline that knows no object: the next report is planned in full.
+    pub fn baseline(self, route: &Route, hash_key: String) -> Baseline {
+        let Self { writes, committed, carry_over } = self;
+        Baseline { writes: writes.saturating_add(1), committed, carry_over, ..Baseline::new(route, hash_key) }
     }
 }

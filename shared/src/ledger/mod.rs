@@ -9,13 +9,16 @@
 //! | `ledger/runs/<run>/<baseline etag>.json` | a run planned on that baseline |
 //! | `ledger/runs/<run>/everything.json` | a run of `CopyMode=Everything` |
 //! | `ledger/drafts/<run>/<baseline etag>.json` | how far a plan has come that takes several passes |
+//! | `ledger/actions/<time>-<action>-<request id>.json` | what a person told Transship to do: who, and when |
 
+mod action;
 mod baseline;
 mod run;
 pub mod store;
 
-pub use baseline::{Baseline, CarriedOver, CarryOver, Committed, Destination, Shard, Standing};
-pub use run::{Job, NextBaseline, Outcome, ReportRef, RunRecord, State};
+pub use action::{Action, Asked};
+pub use baseline::{Baseline, CarriedOver, CarryOver, Committed, Destination, Remains, Shard, Standing};
+pub use run::{ErrorGroup, Job, NextBaseline, Outcome, ReportRef, RunRecord, State, Stuck};
 pub use store::{Kept, Ledger, LedgerError};
 
 use crate::job::RunId;
@@ -38,6 +41,9 @@ pub fn run_key(run: &RunId, baseline: &ETag) -> ObjectKey {
 pub fn everything_key(run: &RunId) -> ObjectKey {
     ObjectKey::from_plain(format!("ledger/runs/{run}/everything.json"))
 }
+
+/// Where the records of all runs lie, with a slash at its end. They sort by the times of their reports.
+pub const RUNS: &str = "ledger/runs/";
 
 /// The draft of a plan that takes several passes.
 pub fn draft_key(run: &RunId, baseline: &ETag) -> ObjectKey {

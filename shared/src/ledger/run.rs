@@ -7,7 +7,7 @@ use super::{Destination, SCHEMA, Shard};
 use crate::config::{CopyMode, Route};
 use crate::inventory::Report;
 use crate::job::{JobKind, JobRequest, RunId, Submitted};
-use crate::names::{ETag, RouteName};
+use crate::names::{ETag, ObjectKey, RouteName};
 use crate::plan::Plan;
 
 /// The record of one run.
@@ -130,11 +130,46 @@ pub struct Outcome {
     pub copied: u64,
     /// Tasks that failed.
     pub failed: u64,
+    /// Of these, how many found no object: it was deleted after its report was made.
+    #[serde(default)]
+    pub not_found: u64,
     /// Objects that the next plan includes again.
     pub carried_over: u64,
+    /// The failed tasks by their errors, the most frequent first; a bounded number of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<ErrorGroup>,
+    /// Objects that run after run has failed to copy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stuck: Option<Stuck>,
     /// One line for each thing a person should know.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<String>,
+}
+
+/// Failed tasks with one error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorGroup {
+    /// S3's error code, or Batch Operations'.
+    pub code: String,
+    /// HTTP status; none where no request was answered.
+    pub status: Option<u16>,
+    /// How many tasks.
+    pub objects: u64,
+    /// The message of the first.
+    pub message: String,
+    /// The keys of the first three, decoded.
+    pub examples: Vec<ObjectKey>,
+}
+
+/// Objects that were not copied by any of the last runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stuck {
+    /// In at least this many runs in a row.
+    pub runs: u32,
+    /// How many objects.
+    pub objects: u64,
+    /// The keys of the first three, decoded.
+    pub examples: Vec<ObjectKey>,
 }
 
 impl RunRecord {

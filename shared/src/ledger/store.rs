@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{Baseline, RunRecord, SCHEMA, baseline_key};
+use super::{Action, Baseline, RUNS, RunRecord, SCHEMA, baseline_key};
 use crate::bucket::{BucketError, Exactly, ManifestBucket, Taken};
 use crate::error::Class;
 use crate::names::{ETag, ObjectKey};
@@ -27,7 +27,10 @@ pub enum LedgerError {
     #[error(transparent)]
     Bucket(#[from] BucketError),
     /// It is not what Transship writes.
-    #[error("{key} is not a file of this ledger ({reason}): restore the last version that Transship wrote")]
+    #[error(
+        "{key} is not a file of this ledger ({reason}): restore the last version that Transship wrote{}",
+        rebuild(key)
+    )]
     Unreadable {
         /// The file.
         key: ObjectKey,
@@ -86,6 +89,38 @@ impl Ledger {
         self.read(key).await
     }
 
+    /// The newest records of runs, newest report first, at most `most`; what is no record of this ledger is passed over.
+    pub async fn newest_runs(&self, most: usize) -> Result<Vec<(ObjectKey, Kept<RunRecord>)>, LedgerError> {
+        let mut runs = Vec::new();
+        for listed in self.bucket.all_below(RUNS, None).await?.into_iter().rev().take(most) {
+            match self.run(&listed.key).await {
+                Ok(Some(record)) => runs.push((listed.key, record)),
+                Ok(None) => {}
+                Err(LedgerError::Bucket(error)) => return Err(error.into()),
+                Err(error) => tracing::warn!(key = %listed.key, %error, "passed over"),
+            }
+        }
+        Ok(runs)
+    }
+
+    /// The bytes of `baseline.json`, whatever they are, unless a later release wrote them; none if it is not there.
+    pub async fn damaged_baseline(&self) -> Result<Option<Kept<Vec<u8>>>, LedgerError> {
+        let key = baseline_key();
+        let Ok(object) = self.bucket.get(&key, Exactly::default(), LIMIT).await? else { return Ok(None) };
+        match serde_json::from_slice(&object.bytes) {
+            Ok(Versioned { schema }) if schema > SCHEMA => Err(LedgerError::Newer { key, found: schema }),
+            _ => Ok(Some(Kept { value: object.bytes, etag: object.etag })),
+        }
+    }
+
+    /// Keeps what a person told Transship to do.
+    pub async fn note(&self, action: &Action) -> Result<ObjectKey, LedgerError> {
+        let key = action.key();
+        // If it is there already, the same invocation is tried again.
+        let _ = self.create(&key, action).await?;
+        Ok(key)
+    }
+
     /// Reads a file of the ledger; none if it is not there.
     pub async fn read<T: DeserializeOwned>(&self, key: &ObjectKey) -> Result<Option<Kept<T>>, LedgerError> {
         let Ok(object) = self.bucket.get(key, Exactly::default(), LIMIT).await? else { return Ok(None) };
@@ -118,6 +153,15 @@ impl Ledger {
     ) -> Result<Result<Kept<T>, Taken>, LedgerError> {
         let written = self.bucket.replace(key, json(key, &value)?, read).await?;
         Ok(written.map(|written| Kept { value, etag: written.etag }))
+    }
+}
+
+/// What else can be done about a file.
+fn rebuild(key: &ObjectKey) -> &'static str {
+    if *key == baseline_key() {
+        r#", or invoke create-job with {"action":"rebuild"} to plan everything anew"#
+    } else {
+        ""
     }
 }
 

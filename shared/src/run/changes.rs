@@ -1,7 +1,5 @@
 //! `CopyMode=Changes`: the commit protocol. At most one run of a route is open, and only a committed one has jobs.
 
-use jiff::Timestamp;
-
 use super::{Handled, RunError, Runner, Time};
 use crate::bucket::Taken;
 use crate::config::CopyMode;
@@ -13,7 +11,7 @@ use crate::names::ObjectKey;
 use crate::plan::{Limits, Made, PlanError, Planner};
 
 /// How often the ledger may have moved on under one invocation.
-const ROUNDS: u32 = 8;
+pub(super) const ROUNDS: u32 = 8;
 
 /// What stands in the way of the next run.
 enum Before {
@@ -59,7 +57,7 @@ impl Runner {
             }
             self.supersede(&key, record).await?;
         }
-        Err(RunError::Contended(run))
+        Err(RunError::Contended(format!("run {run}")))
     }
 
     /// `baseline.json`; the first to come writes one that knows no object.
@@ -125,7 +123,7 @@ impl Runner {
             }
             Err(error) => return Err(error.into()),
         };
-        let mut record = RunRecord::new(&self.route, CopyMode::Changes, report, Timestamp::now());
+        let mut record = RunRecord::new(&self.route, CopyMode::Changes, report, self.bucket().now());
         record.baseline = Some(baseline.etag.clone());
         record.requests = plan.manifest.iter().map(|m| copy_job(&self.route, &self.settings, run, m)).collect();
         record.plan = Some(plan);

@@ -2,7 +2,7 @@
 
 use crate::error::{AwsError, Class};
 use crate::inventory::FetchError;
-use crate::job::{RunId, SendError};
+use crate::job::SendError;
 use crate::ledger::LedgerError;
 use crate::names::ObjectKey;
 use crate::plan::PlanError;
@@ -17,7 +17,10 @@ pub enum RunError {
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     /// `baseline.json` names a record that is not there.
-    #[error("{0} is not there, though ledger/baseline.json names it: restore its last version")]
+    #[error(
+        "{0} is not there, though ledger/baseline.json names it: restore its last version, or invoke create-job with \
+        {{\"action\":\"rebuild\"}} to plan everything anew"
+    )]
     NoRecord(ObjectKey),
     /// The operating system gave no random numbers.
     #[error("no random numbers for the baseline's key: {0}")]
@@ -38,8 +41,8 @@ pub enum RunError {
     #[error("job {0} is being cancelled, since a newer report has come; its run is settled when it has ended")]
     Cancelling(String),
     /// The ledger moved on with each try.
-    #[error("run {0}: others keep writing the ledger; it is tried again")]
-    Contended(RunId),
+    #[error("{0}: others keep writing the ledger; it is tried again")]
+    Contended(String),
 }
 
 impl RunError {

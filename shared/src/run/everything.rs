@@ -1,8 +1,6 @@
 //! `CopyMode=Everything`: the delivered manifest.json becomes a job as it is, every time. It neither moves the baseline nor
 //! takes carry-over out.
 
-use jiff::Timestamp;
-
 use super::{Handled, RunError, Runner, Time};
 use crate::bucket::Taken;
 use crate::config::CopyMode;
@@ -17,7 +15,7 @@ impl Runner {
         let record = match self.ledger.run(&key).await? {
             Some(record) => record,
             None => {
-                let mut record = RunRecord::new(&self.route, CopyMode::Everything, report, Timestamp::now());
+                let mut record = RunRecord::new(&self.route, CopyMode::Everything, report, self.bucket().now());
                 if has_rows(self.bucket(), report).await? {
                     let manifest = Submitted::delivered(report);
                     record.requests.push(copy_job(&self.route, &self.settings, &run, &manifest));

@@ -10,9 +10,11 @@ mod drive;
 mod error;
 mod everything;
 mod jobs;
+mod rebuild;
 mod settle;
 
 pub use error::RunError;
+pub use rebuild::Rebuilt;
 
 use std::time::Instant;
 

@@ -47,7 +47,7 @@ impl Runner {
         for job in &record.value.jobs {
             fates.push(self.fate(&job.id, time).await?);
         }
-        let Some(account) = account(&record.value, &fates, Timestamp::now()) else { return Ok(false) };
+        let Some(account) = account(&record.value, &fates, self.bucket().now()) else { return Ok(false) };
         tracing::info!(run = %record.value.run, state = ?account.state, carried_over = account.outcome.carried_over, "settled");
         if let Some(next) = baseline.value.carrying(account.carry_over) {
             // First the carry-over, then the run: a crash in between carries the same over again, which is once.
@@ -74,7 +74,16 @@ struct Account {
 /// carried over as a whole: which tasks failed stands only in the completion report.
 fn account(record: &RunRecord, fates: &[Fate], now: Timestamp) -> Option<Account> {
     let young = now.duration_since(record.planned) < UNKNOWN_AT_FIRST;
-    let mut outcome = Outcome { settled: now, copied: 0, failed: 0, carried_over: 0, findings: Vec::new() };
+    let mut outcome = Outcome {
+        settled: now,
+        copied: 0,
+        failed: 0,
+        not_found: 0,
+        carried_over: 0,
+        errors: Vec::new(),
+        stuck: None,
+        findings: Vec::new(),
+    };
     let (mut carry_over, mut tried) = (Vec::new(), false);
     for ((job, request), fate) in record.jobs.iter().zip(&record.requests).zip(fates) {
         let planned = record.plan.as_ref().map_or(0, |plan| plan.objects);

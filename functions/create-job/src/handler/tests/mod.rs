@@ -193,9 +193,16 @@ async fn what_is_no_report_of_this_route_is_ignored_without_a_call() {
 
 #[tokio::test]
 async fn an_event_of_no_known_shape_is_refused_once() {
-    for event in
-        [json!(null), json!("text"), json!([]), json!({}), json!({"Records": {}}), json!({"Records": [7, null]})]
-    {
+    for event in [
+        json!({"action": "rebiuld"}),
+        json!({"action": 7}),
+        json!(null),
+        json!("text"),
+        json!([]),
+        json!({}),
+        json!({"Records": {}}),
+        json!({"Records": [7, null]}),
+    ] {
         let answer = invoke(&handler(&Aws::new()), event.clone()).await.unwrap();
         assert!(outcomes(&answer).iter().all(|outcome| *outcome == "refused"), "{event} → {answer}");
         assert!(!outcomes(&answer).is_empty(), "{event}");
