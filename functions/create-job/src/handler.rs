@@ -55,7 +55,7 @@ impl Handler {
     /// With these settings and clients.
     pub(crate) fn new(
         config: Config,
-        s3: aws_sdk_s3::Client,
+        s3: &aws_sdk_s3::Client,
         control: aws_sdk_s3control::Client,
         lambda: aws_sdk_lambda::Client,
     ) -> Self {

@@ -23,7 +23,7 @@ async fn main() -> ExitCode {
     };
     let sdk = aws::sdk_config().await;
     let control = aws::s3_control(&sdk, &config.route.destination_region);
-    let handler = Handler::new(config, aws::s3(&sdk), control, aws::lambda(&sdk));
+    let handler = Handler::new(config, &aws::s3(&sdk), control, aws::lambda(&sdk));
     let ended = lambda_runtime::run(service_fn(|event| handler.invoked(event))).await;
     ended.map_or_else(|error| logging::ended(&*error), |()| ExitCode::SUCCESS)
 }

@@ -38,7 +38,7 @@ pub struct Listed {
 
 impl ManifestBucket {
     /// The manifest bucket of `route`, read and written by `s3`.
-    pub fn new(s3: Client, route: &Route) -> Self {
+    pub fn new(s3: &Client, route: &Route) -> Self {
         let clock = clock::Clock::default();
         let s3 = Client::from_conf(s3.config().to_builder().interceptor(clock.clone()).build());
         Self { s3, name: route.manifest_bucket.clone(), owner: route.account.clone(), clock }

@@ -50,7 +50,7 @@ fn handler(aws: &Aws) -> Handler {
     let patience = Patience { tries: 2, pause: Duration::from_millis(1) };
     let waits = Waits { patience, denied: Duration::from_millis(200), pause: Duration::from_millis(1) };
     let config = Config::from_env(&settings()).unwrap();
-    Handler { waits, ..Handler::new(config, aws.s3(), aws.control(), aws.lambda()) }
+    Handler { waits, ..Handler::new(config, &aws.s3(), aws.control(), aws.lambda()) }
 }
 
 async fn invoke(handler: &Handler, event: Value) -> Result<Value, Retry> {
