@@ -1,4 +1,4 @@
-"""template.yaml, built and deployed by the SAM CLI to ministack, used once, and deleted. Run by tests/deploy/run.
+"""template.yaml, built and deployed by the SAM CLI to ministack, used, updated, and deleted. Run by tests/deploy/run.
 
 ministack stands in for CloudFormation, Lambda, S3, IAM, SQS and CloudWatch Logs; the functions are our binaries. It knows
 neither S3 Inventory nor S3 Batch Operations: no step here leads to a call of either (tests/deploy/README.md).
@@ -26,6 +26,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 ACCOUNT, SOURCE_ACCOUNT, REGION = "000000000000", "111111111111", "us-east-1"
 STACK, ROUTE, INVENTORY = "transship-photos", "photos", "transship"
 SOURCE, DESTINATION, MANIFESTS, ARTIFACTS = "theirs", "ours", "photos-manifests", "artifacts"
+MOVED = "photos-manifests-moved"
 PARAMETERS = {
     "Route": ROUTE,
     "SourceAccountId": SOURCE_ACCOUNT,
@@ -40,10 +41,11 @@ def say(text):
     print(f"[{time.monotonic() - STARTED:5.1f} s] {text}", flush=True)
 
 
-def run(*command, environment, seconds):
-    """A command that must succeed in time; its output is shown."""
+def run(*command, environment, seconds, fails=False):
+    """A command that must succeed (or fail) in time; its output is shown."""
     say("$ " + " ".join(command))
-    subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=seconds, stdin=subprocess.DEVNULL)
+    ended = subprocess.run(command, cwd=ROOT, env=environment, timeout=seconds, stdin=subprocess.DEVNULL)
+    assert (ended.returncode != 0) == fails, f"{command[:2]} ended with {ended.returncode}"
 
 
 def wait_for(what, look, seconds=60):
@@ -97,12 +99,12 @@ def healthy(endpoint):
     return False
 
 
-def manifest():
+def manifest(manifests):
     """A report that lists no objects: the one kind that create-job finishes without S3 Batch Operations."""
     return json.dumps(
         {
             "sourceBucket": SOURCE,
-            "destinationBucket": f"arn:aws:s3:::{MANIFESTS}",
+            "destinationBucket": f"arn:aws:s3:::{manifests}",
             "version": "2016-11-30",
             "creationTimestamp": "1514944800000",
             "fileFormat": "CSV",
@@ -164,15 +166,15 @@ def build(account, directory, cargo_lambda):
         say(f"{function}: bootstrap of {bootstrap.stat().st_size // 1_000_000} MB")
 
 
-def deploy(account, directory):
-    parameters = [f"{name}={value}" for name, value in PARAMETERS.items()]
+def deploy(account, directory, fails=False, **changes):
+    parameters = [f"{name}={value}" for name, value in {**PARAMETERS, **changes}.items()]
     command = ["sam", "deploy", "--template-file", str(directory / "build/template.yaml"), "--stack-name", STACK]
     command += ["--s3-bucket", ARTIFACTS, "--region", REGION, "--no-confirm-changeset", "--no-progressbar"]
     command += ["--capabilities", "CAPABILITY_NAMED_IAM", "--parameter-overrides", *parameters]
-    run(*command, environment=account.environment, seconds=120)
+    run(*command, environment=account.environment, seconds=120, fails=fails)
 
 
-def came_up(account, status):
+def came_up(account, status, manifests=MANIFESTS):
     """The stack's resources and outputs, and what setup made before it answered."""
     stack = account.stack()
     assert stack["StackStatus"] == status, stack
@@ -183,18 +185,51 @@ def came_up(account, status):
     assert answered["ResourceType"] == "Custom::CopyRoute" and answered["ResourceStatus"].endswith("_COMPLETE"), answered
     role = account["iam"].get_role(RoleName=f"transship-{ROUTE}-copy")["Role"]
     assert outputs["CopyRoleArn"] == role["Arn"] == f"arn:aws:iam::{ACCOUNT}:role/transship-{ROUTE}-copy", outputs
-    policy = json.loads(account["s3"].get_bucket_policy(Bucket=MANIFESTS)["Policy"])
+    policy = json.loads(account["s3"].get_bucket_policy(Bucket=manifests)["Policy"])
     delivery = [s for s in policy["Statement"] if s.get("Principal") == {"Service": "s3.amazonaws.com"}]
     assert [s["Condition"]["ArnLike"]["aws:SourceArn"] for s in delivery] == [f"arn:aws:s3:::{SOURCE}"], policy
     assert json.loads(outputs["SourceInventoryConfiguration"])["Id"] == INVENTORY, outputs
+    may_reach_only(account, manifests)
     say(f"{status}: {len(resources)} resources; CopyRoute answered as {answered['PhysicalResourceId']}; {outputs['HandOff']}")
 
 
-def report_arrives(account, run_name):
+def may_reach_only(account, manifests):
+    """One policy is attached to setup's role once CloudFormation has cleaned up, and it is that of these parameters."""
+    attached = account["iam"].list_attached_role_policies(RoleName=f"transship-{ROUTE}-setup")["AttachedPolicies"]
+    assert len(attached) == 1, attached
+    policy = account["iam"].get_policy(PolicyArn=attached[0]["PolicyArn"])["Policy"]
+    version = account["iam"].get_policy_version(PolicyArn=policy["Arn"], VersionId=policy["DefaultVersionId"])
+    document = json.dumps(version["PolicyVersion"]["Document"])
+    others = {MANIFESTS, MOVED} - {manifests}
+    assert f'"arn:aws:s3:::{manifests}"' in document, document
+    assert not any(f'"arn:aws:s3:::{other}"' in document for other in others), document
+
+
+def fails_and_rolls_back(account, directory):
+    """An update that setup refuses: CloudFormation calls it with the parameters before, and all is as it was."""
+    deploy(account, directory, fails=True, CopyRolePath="/elsewhere/")
+    came_up(account, "UPDATE_ROLLBACK_COMPLETE")
+    events = account["cloudformation"].describe_stack_events(StackName=STACK)["StackEvents"]
+    reasons = [e.get("ResourceStatusReason", "") for e in events if e["LogicalResourceId"] == "CopyRoute"]
+    assert any("set CopyRolePath to /" in reason for reason in reasons), reasons
+    say("refused and rolled back: " + next(reason for reason in reasons if "CopyRolePath" in reason)[:160])
+
+
+def moves(account, directory):
+    """Another manifest bucket: ours is put into the new one's policy and taken out of the old one's, which stays."""
+    deploy(account, directory, ManifestBucketName=MOVED)
+    came_up(account, "UPDATE_COMPLETE", MOVED)
+    assert account.gone("s3", "get_bucket_policy", ["NoSuchBucketPolicy"], Bucket=MANIFESTS), "the old bucket's policy"
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in account.stack()["Outputs"]}
+    assert outputs["LeftBehind"] == "nothing", outputs
+    say("moved: the old manifest bucket has nothing of ours in its policy, and its reports are kept")
+
+
+def report_arrives(account, run_name, manifests=MANIFESTS):
     """A manifest.json and its manifest.checksum are put, as S3 Inventory does; create-job must say what it did with them."""
-    folder, body = f"inventory/{SOURCE}/{INVENTORY}/{run_name}", manifest()
-    account["s3"].put_object(Bucket=MANIFESTS, Key=f"{folder}/manifest.checksum", Body=hashlib.md5(body).hexdigest())
-    account["s3"].put_object(Bucket=MANIFESTS, Key=f"{folder}/manifest.json", Body=body)
+    folder, body = f"inventory/{SOURCE}/{INVENTORY}/{run_name}", manifest(manifests)
+    account["s3"].put_object(Bucket=manifests, Key=f"{folder}/manifest.checksum", Body=hashlib.md5(body).hexdigest())
+    account["s3"].put_object(Bucket=manifests, Key=f"{folder}/manifest.json", Body=body)
     group = f"/aws/lambda/transship-{ROUTE}-create-job"
 
     def outcome():
@@ -203,15 +238,15 @@ def report_arrives(account, run_name):
     say("create-job said: " + wait_for("create-job's answer in its log", outcome)[0])
 
 
-def delete(account):
+def delete(account, manifests=MANIFESTS):
     run("sam", "delete", "--stack-name", STACK, "--region", REGION, "--no-prompts", environment=account.environment, seconds=300)
     for name in ("copy", "setup", "create-job"):
         assert account.gone("iam", "get_role", ["NoSuchEntity"], RoleName=f"transship-{ROUTE}-{name}"), name
     for name in ("setup", "create-job"):
         assert account.gone("lambda", "get_function", ["ResourceNotFoundException"], FunctionName=f"transship-{ROUTE}-{name}"), name
     assert account.gone("cloudformation", "describe_stacks", ["ValidationError"], StackName=STACK), "the stack"
-    assert account.gone("s3", "get_bucket_policy", ["NoSuchBucketPolicy"], Bucket=MANIFESTS), "the manifest bucket's policy"
-    kept = account["s3"].list_objects_v2(Bucket=MANIFESTS)["KeyCount"]
+    assert account.gone("s3", "get_bucket_policy", ["NoSuchBucketPolicy"], Bucket=manifests), "the manifest bucket's policy"
+    kept = account["s3"].list_objects_v2(Bucket=manifests)["KeyCount"]
     assert kept, "the retained manifest bucket lost its reports"
     say(f"deleted: roles, functions and policy are gone; the manifest bucket keeps its {kept} objects")
 
@@ -248,13 +283,16 @@ def main():
             deploy(account, directory)
             came_up(account, "CREATE_COMPLETE")
             report_arrives(account, "2026-01-01T01-00Z")
-            delete(account)
+            fails_and_rolls_back(account, directory)
+            moves(account, directory)
+            report_arrives(account, "2026-01-01T02-00Z", MOVED)
+            delete(account, MOVED)
             take_in(account, directory)
             deploy(account, directory)
             came_up(account, "UPDATE_COMPLETE")
             report_arrives(account, "2026-01-02T01-00Z")
             delete(account)
-    say("deployed, used, deleted")
+    say("deployed, used, updated, deleted")
 
 
 if __name__ == "__main__":
