@@ -67,8 +67,10 @@ def test_an_event_is_accepted_and_its_failure_recorded(configured):
     answer = configured.client("lambda").invoke(FunctionName=NAME, InvocationType="Event", Payload=b"{}")
     assert answer["StatusCode"] == 202 and answer["Payload"].read() == b""
     assert configured.control("POST", "settle") == {"settled": True}
+    assert configured.control("GET", f"functions/{NAME}/logs")["failures"] == []
+    assert configured.control("POST", "settle?retries") == {"settled": True}
     log = configured.control("GET", f"functions/{NAME}/logs")
-    assert [failure["event"] for failure in log["failures"]] == ["{}"]
+    assert [(failure["event"], failure["attempts"]) for failure in log["failures"]] == [("{}", 3)]
 
 
 def test_what_is_not_there_or_not_ready(cloud):

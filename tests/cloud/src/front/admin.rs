@@ -15,9 +15,13 @@ pub(super) async fn handle(cloud: &Cloud, request: Request<Bytes>) -> Response<B
     match (request.method(), path.split('/').collect::<Vec<_>>().as_slice()) {
         (&Method::POST, ["inventory"]) => deliver(cloud, request.uri().query().unwrap_or_default()).await,
         (&Method::POST, ["settle"]) => {
-            cloud.activity().settled().await;
+            match request.uri().query() {
+                Some("retries") => cloud.exhausted().await,
+                _ => cloud.activity().settled().await,
+            }
             answer(StatusCode::OK, &json!({ "settled": true }))
         }
+        (&Method::POST, ["clock"]) => turn(cloud, request.uri().query().unwrap_or_default()),
         (&Method::GET, ["requests"]) => answer(StatusCode::OK, &json!({ "s3control": cloud.record().requests() })),
         (&Method::GET, ["queues"]) => answer(StatusCode::OK, &json!({ "queues": cloud.functions().queues().all() })),
         (&Method::PUT, ["cloudformation", token]) => cloud.cloudformation().accept(token, &request),
@@ -28,11 +32,21 @@ pub(super) async fn handle(cloud: &Cloud, request: Request<Bytes>) -> Response<B
             StatusCode::NOT_FOUND,
             format!(
                 "there is no {method} /_cloud/{path} here, only POST /_cloud/inventory?bucket=B, POST /_cloud/settle, \
+                 POST /_cloud/settle?retries, POST /_cloud/clock?turn=SECONDS, \
                  PUT /_cloud/functions/NAME, GET /_cloud/functions, GET /_cloud/functions/NAME/logs, \
                  GET /_cloud/queues, GET /_cloud/requests"
             ),
         ),
     }
+}
+
+/// Moves the clock on by so many seconds.
+fn turn(cloud: &Cloud, query: &str) -> Response<Bytes> {
+    let Some(Ok(seconds)) = query.strip_prefix("turn=").map(str::parse) else {
+        return error(StatusCode::BAD_REQUEST, "say by how many seconds: /_cloud/clock?turn=60");
+    };
+    cloud.clock().turn(seconds);
+    answer(StatusCode::OK, &json!({ "now": cloud.clock().now().to_string() }))
 }
 
 async fn deliver(cloud: &Cloud, query: &str) -> Response<Bytes> {
