@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::baseline::{Comparison, OverBudget};
 use super::error::DeltaError;
 use super::feed::Feed;
-use super::lane::{Lane, Run};
+use super::lane::{Desk, Lane, Run};
 use super::queue::{Next, Parcel, Queue, To};
 use super::{Baseline, CarryOver, md5};
 use crate::inventory::{BadRow, DataFile, Row, RowReader, Schema};
@@ -210,7 +210,7 @@ fn work<'a>(run: Run<'a>, queue: &Queue, threads: usize) -> Counts {
     let _member = Member(queue);
     let most = run.input.files.len().div_ceil(threads).min(md5::LANES);
     let mut lanes: Vec<Lane<'a>> = Vec::new();
-    let mut counts = Counts::default();
+    let mut desk = Desk::new(run);
     while !queue.is_stopped() {
         while lanes.len() < most
             && let Some(index) = queue.begin()
@@ -223,24 +223,27 @@ fn work<'a>(run: Run<'a>, queue: &Queue, threads: usize) -> Counts {
         if lanes.is_empty() {
             break;
         }
-        if let Err((index, error)) = round(run, queue, &mut lanes, &mut counts) {
+        if let Err((index, error)) = round(run, queue, &mut lanes, &mut desk) {
             queue.stop(index, error);
         }
     }
-    counts
+    desk.into_counts()
 }
 
 /// A block of each file.
-fn round(
-    run: Run<'_>,
+fn round<'a>(
+    run: Run<'a>,
     queue: &Queue,
-    lanes: &mut Vec<Lane<'_>>,
-    counts: &mut Counts,
+    lanes: &mut Vec<Lane<'a>>,
+    desk: &mut Desk<'a>,
 ) -> Result<(), (usize, DeltaError)> {
-    for lane in &mut *lanes {
-        lane.top_up().map_err(|error| (lane.index, error))?;
+    // All together, so that there is as much to sum up of each.
+    if lanes.iter_mut().any(|lane| lane.feed().is_low()) {
+        for lane in &mut *lanes {
+            lane.top_up().map_err(|error| (lane.index, error))?;
+        }
+        Feed::sum_up(lanes.iter_mut().map(Lane::feed));
     }
-    Feed::sum_up(lanes.iter_mut().map(Lane::feed));
     let mut moved = false;
     let mut i = 0;
     while let Some(lane) = lanes.get_mut(i) {
@@ -253,9 +256,9 @@ fn round(
             continue;
         }
         moved = true;
-        let (parcel, ended) = lane.step().map_err(|error| (index, error))?;
+        let (parcel, ended) = lane.step(desk).map_err(|error| (index, error))?;
         if ended {
-            counts.add(&lanes.remove(i).into_counts());
+            lanes.remove(i);
         } else {
             i += 1;
         }

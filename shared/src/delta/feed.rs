@@ -46,9 +46,14 @@ impl Feed {
         self.read
     }
 
-    /// Reads on, if less than half of the buffer is left to decode.
+    /// Whether less than half of the buffer is left to decode.
+    pub(super) fn is_low(&self) -> bool {
+        self.end - self.start < BUFFER / 2 && !self.at_end
+    }
+
+    /// Reads on.
     pub(super) fn top_up(&mut self) -> io::Result<()> {
-        if self.end - self.start < BUFFER / 2 && !self.at_end { self.fill() } else { Ok(()) }
+        if self.at_end { Ok(()) } else { self.fill() }
     }
 
     /// Sums up what was read of several files.

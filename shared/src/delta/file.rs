@@ -32,15 +32,30 @@ const BLOCK: usize = 256 * 1024;
 pub(super) struct File<'a> {
     listed: &'a DataFile,
     decoder: Decoder,
-    text: Vec<u8>,
-    /// Bytes of `text` that are decoded and not yet taken.
+    /// The start of a row that was not whole.
+    tail: Vec<u8>,
+}
+
+/// Decoded text. All files of a thread use one, so that it stays in the processor's cache.
+pub(super) struct Text {
+    bytes: Vec<u8>,
     filled: usize,
+}
+
+impl Text {
+    pub(super) fn new() -> Self {
+        Self { bytes: vec![0; BLOCK + LONGEST_ROW + 1], filled: 0 }
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.filled]
+    }
 }
 
 impl<'a> File<'a> {
     pub(super) fn new(listed: &'a DataFile, source: Box<dyn Read + Send>) -> Self {
         let feed = Feed::new(source, listed.size);
-        Self { listed, decoder: decoder(feed), text: vec![0; BLOCK + LONGEST_ROW + 1], filled: 0 }
+        Self { listed, decoder: decoder(feed), tail: Vec::new() }
     }
 
     pub(super) fn feed(&mut self) -> &mut Feed {
@@ -55,16 +70,19 @@ impl<'a> File<'a> {
         self.feed().top_up().map_err(|error| self.failure(&error))
     }
 
-    /// Decodes a block. Says whether that was the last one.
-    pub(super) fn decode(&mut self) -> Result<bool, DeltaError> {
-        let room = self.text.len().min(self.filled + BLOCK);
-        while self.filled < room {
-            match self.decoder.read(&mut self.text[self.filled..room]) {
+    /// Decodes a block, behind what was left of the one before. Says whether that was the last one.
+    pub(super) fn decode(&mut self, text: &mut Text) -> Result<bool, DeltaError> {
+        let tail = self.tail.len();
+        text.bytes[..tail].copy_from_slice(&self.tail);
+        text.filled = tail;
+        let room = text.bytes.len().min(tail + BLOCK);
+        while text.filled < room {
+            match self.decoder.read(&mut text.bytes[text.filled..room]) {
                 Ok(0) => {
                     self.check()?;
                     return Ok(true);
                 }
-                Ok(n) => self.filled += n,
+                Ok(n) => text.filled += n,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(self.failure(&error)),
             }
@@ -72,15 +90,10 @@ impl<'a> File<'a> {
         Ok(false)
     }
 
-    /// What is decoded and not yet taken.
-    pub(super) fn text(&self) -> &[u8] {
-        &self.text[..self.filled]
-    }
-
-    /// Takes bytes from the start of the text.
-    pub(super) fn take(&mut self, bytes: usize) {
-        self.text.copy_within(bytes..self.filled, 0);
-        self.filled -= bytes;
+    /// Keeps what was not used of a block for the next one.
+    pub(super) fn keep(&mut self, rest: &[u8]) {
+        self.tail.clear();
+        self.tail.extend_from_slice(rest);
     }
 
     pub(super) fn wrong(&self, row: Option<u64>, problem: Problem) -> DeltaError {

@@ -4,7 +4,7 @@ use super::baseline::{Comparison, OverBudget, Standing};
 use super::difference::{Counts, Input, Progress, Verdict};
 use super::error::{DeltaError, Problem};
 use super::feed::Feed;
-use super::file::File;
+use super::file::{File, Text};
 use super::hash::Hash;
 use super::queue::{Parcel, To};
 use crate::inventory::{BadRow, Row, RowError, RowReader, Span};
@@ -33,8 +33,34 @@ pub(super) struct Lane<'a> {
     run: Run<'a>,
     pub(super) index: usize,
     file: File<'a>,
+    /// Rows so far.
+    rows: u64,
+}
+
+/// What the lanes of a thread share, since they take turns.
+pub(super) struct Desk<'a> {
+    text: Text,
     rows: RowReader<'a>,
     batch: Batch,
+}
+
+impl<'a> Desk<'a> {
+    pub(super) fn new(run: Run<'a>) -> Self {
+        Self {
+            text: Text::new(),
+            rows: RowReader::new(run.input.schema),
+            batch: Batch {
+                waiting: Vec::with_capacity(TOGETHER),
+                identity: Vec::with_capacity(2048),
+                parcel: Parcel::default(),
+                counts: Counts::default(),
+            },
+        }
+    }
+
+    pub(super) fn into_counts(self) -> Counts {
+        self.batch.counts
+    }
 }
 
 /// A row of the batch.
@@ -80,18 +106,7 @@ impl<'a> Lane<'a> {
         let file = &run.input.files[index];
         let source = run.input.source.open(index);
         let source = source.map_err(|error| DeltaError::Read { file: file.key.clone(), error })?;
-        Ok(Self {
-            run,
-            index,
-            file: File::new(file, source),
-            rows: RowReader::new(run.input.schema),
-            batch: Batch {
-                waiting: Vec::with_capacity(TOGETHER),
-                identity: Vec::with_capacity(2048),
-                parcel: Parcel::default(),
-                counts: Counts::default(),
-            },
-        })
+        Ok(Self { run, index, file: File::new(file, source), rows: 0 })
     }
 
     /// Reads compressed bytes ahead.
@@ -104,12 +119,13 @@ impl<'a> Lane<'a> {
     }
 
     /// Decodes a block and works off its rows. Gives those for the sink, and whether the file has ended.
-    pub(super) fn step(&mut self) -> Result<(Parcel, bool), DeltaError> {
-        let (rows, bytes) = (self.rows.rows(), self.feed().read_so_far());
-        let ended = self.file.decode()?;
-        let (run, batch) = (self.run, &mut self.batch);
-        let text = self.file.text();
-        let used = self.rows.split(text, ended, |row| batch.add(run, text, &row)).and_then(|used| {
+    pub(super) fn step(&mut self, desk: &mut Desk<'a>) -> Result<(Parcel, bool), DeltaError> {
+        let bytes = self.feed().read_so_far();
+        let ended = self.file.decode(&mut desk.text)?;
+        let (run, batch) = (self.run, &mut desk.batch);
+        let text = desk.text.bytes();
+        desk.rows.resume(self.rows);
+        let used = desk.rows.split(text, ended, |row| batch.add(run, text, &row)).and_then(|used| {
             batch.look_up(run, text)?;
             Ok(used)
         });
@@ -117,14 +133,10 @@ impl<'a> Lane<'a> {
             Stop::Row(bad) => self.file.wrong(Some(bad.number), Problem::Row(bad.error)),
             Stop::Memory(over) => run.over(over),
         })?;
-        self.file.take(used);
-        let progress = Progress { rows: self.rows.rows() - rows, bytes: self.feed().read_so_far() - bytes };
-        (run.input.progress)(progress);
-        Ok((std::mem::take(&mut self.batch.parcel), ended))
-    }
-
-    pub(super) fn into_counts(self) -> Counts {
-        self.batch.counts
+        self.file.keep(&text[used..]);
+        let rows = desk.rows.rows() - std::mem::replace(&mut self.rows, desk.rows.rows());
+        (run.input.progress)(Progress { rows, bytes: self.feed().read_so_far() - bytes });
+        Ok((std::mem::take(&mut desk.batch.parcel), ended))
     }
 }
 

@@ -34,7 +34,8 @@ pub struct Row<'a> {
     /// What `spans` point into: the file's block, or a copy with the quotes taken out.
     pub(super) text: &'a [u8],
     pub(super) spans: &'a [Span],
-    pub(super) key: &'a str,
+    /// UTF-8: the reader has made sure.
+    pub(super) key: &'a [u8],
     pub(super) size: Option<u64>,
     pub(super) number: u64,
 }
@@ -103,7 +104,7 @@ impl<'a> Row<'a> {
 
     /// The object's key, decoded.
     pub fn key(&self) -> &'a str {
-        self.key
+        std::str::from_utf8(self.key).unwrap_or_default()
     }
 
     /// The object's key as it stands in the file, form- or percent-encoded.
@@ -179,7 +180,7 @@ impl<'a> Row<'a> {
         let etag = self.etag_bytes();
         let time = canonical_time(self.field(self.schema.last_modified))?;
         let mut head = [0; 24];
-        head[..4].copy_from_slice(&length(self.key.as_bytes()));
+        head[..4].copy_from_slice(&length(self.key));
         head[4..8].copy_from_slice(&length(version));
         head[8..12].copy_from_slice(&length(etag));
         head[12..16].copy_from_slice(&length(&time));
@@ -187,7 +188,7 @@ impl<'a> Row<'a> {
         head[16..].copy_from_slice(&self.size.unwrap_or(u64::MAX).to_le_bytes());
         into.clear();
         into.extend_from_slice(&head);
-        into.extend_from_slice(self.key.as_bytes());
+        into.extend_from_slice(self.key);
         into.extend_from_slice(version);
         into.extend_from_slice(etag);
         into.extend_from_slice(&time);
@@ -223,38 +224,61 @@ fn is_canonical(text: &[u8]) -> bool {
     wrong == 0
 }
 
-/// The key of a row, decoded. `+` and `%20` are a space, `%2B` is a plus; `scratch` holds the text where it differs.
-pub(super) fn decode_key<'s>(encoded: &'s str, scratch: &'s mut Vec<u8>) -> Result<&'s str, RowError> {
+/// The key of a row, decoded: bytes that are UTF-8. `+` and `%20` are a space, `%2B` is a plus; `scratch` holds the key where it
+/// differs. `encoded` is UTF-8.
+pub(super) fn decode_key<'s>(encoded: &'s [u8], scratch: &'s mut Vec<u8>) -> Result<&'s [u8], RowError> {
     if encoded.is_empty() {
         return Err(RowError::NoKey);
     }
-    let bytes = encoded.as_bytes();
-    if memchr::memchr2(b'%', b'+', bytes).is_none() {
+    if memchr::memchr2(b'%', b'+', encoded).is_none() {
         return Ok(encoded);
     }
-    let wrong = || RowError::Key(crate::names::excerpt(encoded));
-    if scratch.len() < bytes.len() {
-        scratch.resize(bytes.len(), 0);
+    let wrong = || RowError::Key(excerpt(encoded));
+    // Eight bytes are copied at a time, of which the last may be too many.
+    if scratch.len() < encoded.len() + 8 {
+        scratch.resize(encoded.len() + 8, 0);
     }
-    let (mut from, mut to) = (0, 0);
-    while let Some(&byte) = bytes.get(from) {
-        from += 1;
-        scratch[to] = if byte == b'%' {
-            let Some([high, low]) = bytes.get(from..from + 2) else { return Err(wrong()) };
-            let (high, low) = (HEX[usize::from(*high)], HEX[usize::from(*low)]);
-            if high | low == NO_DIGIT {
-                return Err(wrong());
+    let (mut from, mut to, mut seen) = (0, 0, 0);
+    while let Some(&byte) = encoded.get(from) {
+        if let Some(eight) = encoded[from..].first_chunk::<8>() {
+            let plain = plain_bytes(*eight);
+            if plain > 0 {
+                scratch[to..to + 8].copy_from_slice(eight);
+                (from, to) = (from + plain, to + plain);
+                continue;
             }
-            from += 2;
-            high << 4 | low
-        } else if byte == b'+' {
-            b' '
-        } else {
-            byte
+        }
+        from += 1;
+        let decoded = match byte {
+            b'%' => {
+                let Some([high, low]) = encoded.get(from..from + 2) else { return Err(wrong()) };
+                let (high, low) = (HEX[usize::from(*high)], HEX[usize::from(*low)]);
+                if high | low == NO_DIGIT {
+                    return Err(wrong());
+                }
+                from += 2;
+                high << 4 | low
+            }
+            b'+' => b' ',
+            plain => plain,
         };
+        seen |= decoded;
+        scratch[to] = decoded;
         to += 1;
     }
-    std::str::from_utf8(&scratch[..to]).map_err(|_| wrong())
+    let key = &scratch[..to];
+    // Only bytes beyond ASCII can be wrong together, and only those that were encoded are new.
+    if seen.is_ascii() || std::str::from_utf8(key).is_ok() { Ok(key) } else { Err(wrong()) }
+}
+
+/// How many of these bytes come before the first `%` or `+`.
+fn plain_bytes(eight: [u8; 8]) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    let word = u64::from_le_bytes(eight);
+    // The lowest high bit that is set is at the first byte that is zero; those above it may be set for nothing.
+    let zero = |word: u64| word.wrapping_sub(ONES) & !word & (ONES << 7);
+    let marks = zero(word ^ (ONES * u64::from(b'%'))) | zero(word ^ (ONES * u64::from(b'+')));
+    (marks.trailing_zeros() / 8) as usize
 }
 
 /// No hex digit: no other value has these bits, nor has any two of them together.

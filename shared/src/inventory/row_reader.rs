@@ -44,6 +44,11 @@ impl<'s> RowReader<'s> {
         }
     }
 
+    /// Goes on in a file of which so many rows were read.
+    pub(crate) fn resume(&mut self, rows: u64) {
+        self.rows = rows;
+    }
+
     /// Rows so far.
     pub(crate) fn rows(&self) -> u64 {
         self.rows
@@ -56,7 +61,7 @@ impl<'s> RowReader<'s> {
         number: u64,
         each: impl FnMut(Row<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        self.rows = number - 1;
+        self.resume(number - 1);
         self.split(raw, true, each).map(|_| ())
     }
 
@@ -129,9 +134,8 @@ fn row<'a>(
 ) -> Result<Row<'a>, RowError> {
     let at =
         |column: usize| spans.get(column).and_then(|s| text.get(s.start as usize..s.end as usize)).unwrap_or_default();
-    let key = std::str::from_utf8(at(schema.key)).map_err(|_| RowError::NotUtf8)?;
     let size = parse_size(at(schema.size))?;
-    let key = decode_key(key, scratch)?;
+    let key = decode_key(at(schema.key), scratch)?;
     Ok(Row { schema, place, text, spans, key, size, number })
 }
 
