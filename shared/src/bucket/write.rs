@@ -115,7 +115,7 @@ pub struct Upload {
     runtime: Handle,
     key: ObjectKey,
     part: Vec<u8>,
-    upload_id: Option<String>,
+    id: Option<String>,
     parts: Vec<CompletedPart>,
     md5: Md5,
     size: u64,
@@ -127,7 +127,7 @@ impl Upload {
 
     /// Begins an object, sent on `runtime`.
     pub fn new(bucket: ManifestBucket, runtime: Handle, key: ObjectKey) -> Self {
-        Self { bucket, runtime, key, part: Vec::new(), upload_id: None, parts: Vec::new(), md5: Md5::new(), size: 0 }
+        Self { bucket, runtime, key, part: Vec::new(), id: None, parts: Vec::new(), md5: Md5::new(), size: 0 }
     }
 
     /// Bytes written so far.
@@ -140,7 +140,7 @@ impl Upload {
     pub fn finish(mut self) -> Result<Written, BucketError> {
         let runtime = self.runtime.clone();
         let md5 = hex::encode(mem::take(&mut self.md5).finalize());
-        let there = if self.upload_id.is_some() {
+        let there = if self.id.is_some() {
             runtime.block_on(self.complete(&md5))?
         } else {
             runtime.block_on(self.bucket.put_new(&self.key, mem::take(&mut self.part)))?
@@ -159,7 +159,7 @@ impl Upload {
             .complete_multipart_upload()
             .bucket(bucket.name.as_str())
             .key(self.key.as_str())
-            .set_upload_id(self.upload_id.clone())
+            .set_upload_id(self.id.clone())
             .multipart_upload(parts)
             .if_none_match("*")
             .expected_bucket_owner(bucket.owner.as_str())
@@ -175,15 +175,14 @@ impl Upload {
 
     async fn send_part(&mut self) -> Result<(), BucketError> {
         let (bucket, key) = (&self.bucket, &self.key);
-        let upload_id = match &self.upload_id {
-            Some(id) => id.clone(),
-            None => {
-                let request = bucket.s3.create_multipart_upload().bucket(bucket.name.as_str()).key(key.as_str());
-                let request = request.content_type(content_type(key)).expected_bucket_owner(bucket.owner.as_str());
-                let made = request.send().await;
-                let made = made.map_err(|error| BucketError::aws("CreateMultipartUpload", key, &error))?;
-                self.upload_id.insert(made.upload_id().unwrap_or_default().to_owned()).clone()
-            }
+        let upload_id = if let Some(id) = &self.id {
+            id.clone()
+        } else {
+            let request = bucket.s3.create_multipart_upload().bucket(bucket.name.as_str()).key(key.as_str());
+            let request = request.content_type(content_type(key)).expected_bucket_owner(bucket.owner.as_str());
+            let made = request.send().await;
+            let made = made.map_err(|error| BucketError::aws("CreateMultipartUpload", key, &error))?;
+            self.id.insert(made.upload_id().unwrap_or_default().to_owned()).clone()
         };
         let number = i32::try_from(self.parts.len() + 1).unwrap_or(i32::MAX);
         let sent = bucket

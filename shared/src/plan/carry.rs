@@ -96,7 +96,8 @@ impl Reader<'_> {
         let wanted = Wanted { key: file.key.clone(), size: file.size, etag: None };
         let reader = ObjectReader::new(self.bucket.clone(), self.runtime.clone(), wanted);
         let mut hashed = Hashed { inner: reader, md5: Md5::new() };
-        let gzip = file.key.as_str().ends_with(".gz");
+        // S3 writes it so, in small letters.
+        let gzip = file.key.as_str().strip_suffix(".gz").is_some();
         let text: Box<dyn Read + '_> =
             if gzip { Box::new(MultiGzDecoder::new(BufReader::new(&mut hashed))) } else { Box::new(&mut hashed) };
         let mut rows = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text);

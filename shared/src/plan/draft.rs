@@ -135,9 +135,9 @@ impl<'a> Drafts<'a> {
     /// A pass is done.
     pub(super) async fn done(&mut self, step: Step, pass: Pass, full: bool) -> Result<(), PlanError> {
         if step.first {
-            self.draft.passes.push(pass)
+            self.draft.passes.push(pass);
         } else {
-            self.draft.rows.push(pass)
+            self.draft.rows.push(pass);
         }
         if self.draft.next(full).is_some() { self.keep().await } else { Ok(()) }
     }

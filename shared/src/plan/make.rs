@@ -31,7 +31,7 @@ pub struct Limits {
 #[derive(Debug)]
 pub enum Made {
     /// The plan, and the baseline once it is committed.
-    Whole(Plan, NextBaseline),
+    Whole(Box<Plan>, NextBaseline),
     /// Some of its passes are done and kept; the next invocation goes on.
     Unfinished,
 }
@@ -145,7 +145,7 @@ impl Planner {
             plan.left_out.entry(reason).or_default().add(count);
         }
         if plan.objects == 0 {
-            return Ok(Made::Whole(plan, next));
+            return Ok(Made::Whole(Box::new(plan), next));
         }
         plan.delivered = pass.files.is_empty();
         plan.manifest = Some(if plan.delivered {
@@ -153,7 +153,7 @@ impl Planner {
         } else {
             self.author(&task.plan_folder, &pass.files).await?
         });
-        Ok(Made::Whole(plan, next))
+        Ok(Made::Whole(Box::new(plan), next))
     }
 
     /// Writes the manifest.json over the plan's data files.

@@ -41,12 +41,12 @@ const BESIDES: u64 = 64 * 1024 * 1024;
 struct Files<'a> {
     bucket: &'a ManifestBucket,
     runtime: &'a Handle,
-    files: &'a [DataFile],
+    listed: &'a [DataFile],
 }
 
 impl delta::Source for Files<'_> {
     fn open(&self, file: usize) -> io::Result<Box<dyn Read + Send>> {
-        let file = self.files.get(file).ok_or_else(|| io::Error::other("there is no such data file"))?;
+        let file = self.listed.get(file).ok_or_else(|| io::Error::other("there is no such data file"))?;
         let wanted = Wanted { key: ObjectKey::from_plain(&file.key), size: file.size, etag: None };
         Ok(Box::new(ObjectReader::new(self.bucket.clone(), self.runtime.clone(), wanted)))
     }
@@ -66,19 +66,19 @@ impl Task {
 
     /// Does one step; it is stopped at `until`.
     pub(super) async fn pass(self, step: Step, until: Instant) -> Result<Pass, PlanError> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
-        let mut work = tokio::task::spawn_blocking(move || self.work(step, &stopped));
+        let cancel = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&cancel);
+        let mut work = tokio::task::spawn_blocking(move || self.work(step, &seen));
         tokio::select! {
             done = &mut work => done?,
             () = tokio::time::sleep_until(until.into()) => {
-                stop.store(true, Ordering::Relaxed);
+                cancel.store(true, Ordering::Relaxed);
                 work.await?
             }
         }
     }
 
-    fn work(&self, step: Step, stop: &AtomicBool) -> Result<Pass, PlanError> {
+    fn work(&self, step: Step, cancel: &AtomicBool) -> Result<Pass, PlanError> {
         let begun = Instant::now();
         let range = Range::new(step.range, step.of).ok_or(PlanError::TooLarge(step.of))?;
         let baseline = self.load(range)?;
@@ -90,14 +90,14 @@ impl Task {
         let files = &self.report.manifest.files;
         let input = Input {
             files,
-            source: &Files { bucket: &self.bucket, runtime: &self.runtime, files },
+            source: &Files { bucket: &self.bucket, runtime: &self.runtime, listed: files },
             schema: &self.schema,
             bucket: self.route.source_bucket.as_str(),
             select: &verdict,
             carry_over: &self.carry_over,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             budget: Some(self.memory),
-            cancel: stop,
+            cancel,
             progress: &|_| {},
         };
         let found = delta::difference(&input, baseline, &mut author)?;

@@ -86,10 +86,10 @@ impl Runner {
                 self.drive(&last.record, record, time).await?;
                 Ok(Before::Moved)
             }
-            State::Open => match self.settle(baseline, &last.record, record, time).await? {
-                true => Ok(Before::Moved),
-                false => Ok(Before::Open(last.run.clone())),
-            },
+            State::Open => {
+                let settled = self.settle(baseline, &last.record, record, time).await?;
+                Ok(if settled { Before::Moved } else { Before::Open(last.run.clone()) })
+            }
             _ => Ok(Before::Clear),
         }
     }
@@ -126,7 +126,7 @@ impl Runner {
         let mut record = RunRecord::new(&self.route, CopyMode::Changes, report, self.bucket().now());
         record.baseline = Some(baseline.etag.clone());
         record.requests = plan.manifest.iter().map(|m| copy_job(&self.route, &self.settings, run, m)).collect();
-        record.plan = Some(plan);
+        record.plan = Some(*plan);
         record.next = Some(next);
         let record = match self.ledger.create(&key, &record).await? {
             Ok(record) => record,
@@ -139,16 +139,13 @@ impl Runner {
     /// The commit: swaps `baseline.json` from the one that was planned on. False if it has moved on without this record.
     async fn commit(&self, from: &Kept<Baseline>, key: &ObjectKey, record: &RunRecord) -> Result<bool, RunError> {
         let Some(next) = from.value.after(&self.route, record, key) else { return Ok(false) };
-        match self.ledger.swap(&baseline_key(), next, &from.etag).await? {
-            Ok(_) => {
-                tracing::info!(run = %record.run, record = %key, "committed");
-                Ok(true)
-            }
-            Err(Taken) => {
-                let now = self.baseline().await?.value.committed;
-                Ok(now.is_some_and(|committed| committed.record == *key))
-            }
+        if self.ledger.swap(&baseline_key(), next, &from.etag).await?.is_ok() {
+            tracing::info!(run = %record.run, record = %key, "committed");
+            return Ok(true);
         }
+        // Or another invocation has committed the same record; or this one has, and did not learn it.
+        let now = self.baseline().await?.value.committed;
+        Ok(now.is_some_and(|committed| committed.record == *key))
     }
 
     /// Marks a record that was never committed, for whoever reads the ledger.

@@ -12,19 +12,17 @@ impl Runner {
     pub(super) async fn everything(&self, report: &Report, time: &Time) -> Result<Handled, RunError> {
         let run = RunId::of(report);
         let key = everything_key(&run);
-        let record = match self.ledger.run(&key).await? {
-            Some(record) => record,
-            None => {
-                let mut record = RunRecord::new(&self.route, CopyMode::Everything, report, self.bucket().now());
-                if has_rows(self.bucket(), report).await? {
-                    let manifest = Submitted::delivered(report);
-                    record.requests.push(copy_job(&self.route, &self.settings, &run, &manifest));
-                }
-                match self.ledger.create(&key, &record).await? {
-                    Ok(record) => record,
-                    Err(Taken) => self.record(&key).await?,
-                }
-            }
+        if let Some(record) = self.ledger.run(&key).await? {
+            return self.drive(&key, record, time).await;
+        }
+        let mut record = RunRecord::new(&self.route, CopyMode::Everything, report, self.bucket().now());
+        if has_rows(self.bucket(), report).await? {
+            let manifest = Submitted::delivered(report);
+            record.requests.push(copy_job(&self.route, &self.settings, &run, &manifest));
+        }
+        let record = match self.ledger.create(&key, &record).await? {
+            Ok(record) => record,
+            Err(Taken) => self.record(&key).await?,
         };
         self.drive(&key, record, time).await
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_s3control::error::ProvideErrorMetadata;
-use aws_sdk_s3control::types::{JobDescriptor, JobStatus, RequestedJobStatus};
+use aws_sdk_s3control::types::{JobDescriptor, JobProgressSummary, JobStatus, RequestedJobStatus};
 
 use super::settle::Fate;
 use super::{RunError, Runner, Time};
@@ -64,9 +64,9 @@ fn fate(job: &JobDescriptor) -> Fate {
     let done = job.progress_summary();
     let ended = |whole: bool| Fate::Ended {
         whole,
-        total: count(done.and_then(|done| done.total_number_of_tasks())),
-        succeeded: count(done.and_then(|done| done.number_of_tasks_succeeded())),
-        failed: count(done.and_then(|done| done.number_of_tasks_failed())),
+        total: count(done.and_then(JobProgressSummary::total_number_of_tasks)),
+        succeeded: count(done.and_then(JobProgressSummary::number_of_tasks_succeeded)),
+        failed: count(done.and_then(JobProgressSummary::number_of_tasks_failed)),
         why: job
             .failure_reasons()
             .iter()
