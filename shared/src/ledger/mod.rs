@@ -32,6 +32,11 @@ pub fn baseline_key() -> ObjectKey {
     ObjectKey::from_plain("ledger/baseline.json")
 }
 
+/// Where the records of a run lie, with a slash at its end.
+pub fn runs_folder(run: &RunId) -> String {
+    format!("ledger/runs/{run}/")
+}
+
 /// The record of `run` as planned on the baseline of this ETag.
 pub fn run_key(run: &RunId, baseline: &ETag) -> ObjectKey {
     ObjectKey::from_plain(format!("ledger/runs/{run}/{baseline}.json"))

@@ -6,12 +6,18 @@ use crate::config::CopyMode;
 use crate::delta::HashKey;
 use crate::inventory::{Report, all_there};
 use crate::job::{RunId, copy_job};
-use crate::ledger::{Baseline, Committed, Kept, RunRecord, Standing, State, baseline_key, run_key};
+use crate::ledger::{
+    Baseline, Committed, Kept, LedgerError, RunRecord, Standing, State, baseline_key, everything_key, run_key,
+    runs_folder,
+};
 use crate::names::ObjectKey;
 use crate::plan::{Limits, Made, PlanError, Planner};
 
 /// How often the ledger may have moved on under one invocation.
 pub(super) const ROUNDS: u32 = 8;
+
+/// Each is a baseline that the run was planned on, and lost.
+const MOST_RECORDS: i32 = 100;
 
 /// What stands in the way of the next run.
 enum Before {
@@ -36,8 +42,12 @@ impl Runner {
         for _ in 0..ROUNDS {
             let baseline = self.baseline().await?;
             match (baseline.value.standing(&run, report.key.time(), &report.etag), &baseline.value.committed) {
-                (Standing::Past, Some(last)) => return Ok(Handled::Superseded(last.run.clone())),
+                (Standing::Past, Some(last)) => {
+                    self.supersede_all(&run, &last.record).await?;
+                    return Ok(Handled::Superseded(last.run.clone()));
+                }
                 (Standing::Committed, Some(last)) => {
+                    self.supersede_all(&run, &last.record).await?;
                     let record = self.record(&last.record).await?;
                     return self.drive(&last.record, record, time).await;
                 }
@@ -146,6 +156,17 @@ impl Runner {
         // Or another invocation has committed the same record; or this one has, and did not learn it.
         let now = self.baseline().await?.value.committed;
         Ok(now.is_some_and(|committed| committed.record == *key))
+    }
+
+    /// Marks the records of a run that were never committed: others than the one that is, or was, have no jobs.
+    async fn supersede_all(&self, run: &RunId, committed: &ObjectKey) -> Result<(), RunError> {
+        let keys = self.bucket().keys_below(&runs_folder(run), MOST_RECORDS).await.map_err(LedgerError::from)?;
+        for key in keys.into_iter().filter(|key| key != committed && *key != everything_key(run)) {
+            if let Some(record) = self.ledger.run(&key).await? {
+                self.supersede(&key, record).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Marks a record that was never committed, for whoever reads the ledger.
