@@ -7,7 +7,9 @@ mod days;
 
 use cloud::batch::ReplayedToken;
 use cloud::front::{Fault, Mishap};
-use days::{Days, Event, Event::Newer, Event::Older, Step, Step::Both, Step::One};
+use days::Event::{Newer, Older};
+use days::Step::{Both, One};
+use days::{Days, Step};
 
 /// What is tried at each call, in one order of events. Returns how many faults struck.
 async fn at_every_call(days: &mut Days, order: &[Step], mishaps: &[Mishap]) -> usize {
