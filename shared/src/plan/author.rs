@@ -79,6 +79,10 @@ impl Author {
 }
 
 impl Sink for Author {
+    fn wants_changed(&self) -> bool {
+        self.writes_rows
+    }
+
     fn changed(&mut self, row: &Row<'_>) -> io::Result<()> {
         if !self.writes_rows {
             return Ok(());

@@ -39,6 +39,9 @@ pub(crate) struct Diff {
     /// Say why the object of this key is or is not among the changed; may be given several times
     #[arg(long, value_name = "KEY")]
     pub(crate) explain: Vec<String>,
+    /// Leave out what a run leaves out since a copy job cannot copy it: archived objects, those over 5 GB, those under SSE-C
+    #[arg(long)]
+    pub(crate) as_planned: bool,
     /// Print one JSON object, and no progress bar
     #[arg(long)]
     pub(crate) json: bool,

@@ -17,6 +17,8 @@ pub(crate) struct Counts {
     unchanged: u64,
     /// Objects of the baseline or the earlier report that are not there any more, or not as they were.
     gone: u64,
+    /// Objects that a copy job cannot copy.
+    left_out: u64,
     /// Rows beyond the first of the same object.
     duplicates: u64,
     /// Bytes of the objects that are new or changed.
@@ -46,6 +48,7 @@ impl Counts {
         self.changed += outcome.changed;
         self.unchanged += outcome.unchanged;
         self.gone += outcome.gone;
+        self.left_out += outcome.left_out.iter().sum::<u64>();
         self.duplicates += outcome.duplicates;
         self.bytes += outcome.bytes;
     }
@@ -65,6 +68,9 @@ impl Counts {
         println!("new or changed  {:>14}   ({} bytes)", self.changed, self.bytes);
         println!("unchanged       {:>14}", self.unchanged);
         println!("gone            {:>14}   (deleted, or overwritten: then it is among the changed too)", self.gone);
+        if self.left_out > 0 {
+            println!("left out        {:>14}", self.left_out);
+        }
         if self.duplicates > 0 {
             println!("listed twice    {:>14}", self.duplicates);
         }

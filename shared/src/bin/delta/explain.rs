@@ -21,6 +21,7 @@ pub(crate) struct Watch {
     before: Mutex<BTreeMap<String, Seen>>,
     after: Mutex<BTreeMap<String, Seen>>,
     taken: Mutex<Vec<String>>,
+    left_out: Mutex<BTreeMap<String, &'static str>>,
     /// Whether the earlier report was read, not a baseline of it.
     pub(crate) both: bool,
 }
@@ -62,6 +63,13 @@ impl Watch {
         }
     }
 
+    /// A row that is set apart.
+    pub(crate) fn leave_out(&self, key: &str, reason: &'static str) {
+        if self.keys.iter().any(|watched| watched == key) {
+            self.left_out.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned(), reason);
+        }
+    }
+
     /// A sentence for each key.
     pub(crate) fn tell(&self) -> BTreeMap<String, String> {
         self.keys.iter().map(|key| (key.clone(), self.why(key))).collect()
@@ -71,6 +79,10 @@ impl Watch {
         let before = self.before.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned();
         let after = self.after.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned();
         let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|taken| taken == key);
+        let left_out = self.left_out.lock().unwrap_or_else(PoisonError::into_inner).get(key).copied();
+        if let Some(reason) = left_out {
+            return format!("not copied: it is left out, since a copy job cannot copy it ({reason})");
+        }
         match (before, after, taken) {
             (Some(_), None, _) => "not copied: it is gone, only the earlier report lists it".to_owned(),
             (None, None, _) => "not copied: the report does not list it".to_owned(),

@@ -12,6 +12,7 @@ use transship::delta::{
 };
 use transship::inventory::Row;
 use transship::names::ObjectKey;
+use transship::plan::{Reason, verdict};
 
 use crate::Failure;
 use crate::arguments::Diff;
@@ -148,7 +149,7 @@ impl Session<'_> {
             bucket: &report.bucket,
             select: &|row| {
                 self.watch.see(which, row);
-                Verdict::Take
+                if self.arguments.as_planned { verdict(row) } else { Verdict::Take }
             },
             carry_over: &CarryOver::new(baseline.key()),
             threads: self.threads,
@@ -197,7 +198,10 @@ impl Sink for Rows<'_> {
         }
     }
 
-    fn left_out(&mut self, _: &Row<'_>, _: u8) -> io::Result<()> {
+    fn left_out(&mut self, row: &Row<'_>, _: u8) -> io::Result<()> {
+        if let Some(reason) = Reason::of(row) {
+            self.watch.leave_out(row.key(), reason.as_str());
+        }
         Ok(())
     }
 }
