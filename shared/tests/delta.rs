@@ -5,6 +5,8 @@
 #[path = "delta/support.rs"]
 mod support;
 
+#[path = "delta/command.rs"]
+mod command;
 #[path = "delta/damaged.rs"]
 mod damaged;
 #[path = "delta/properties.rs"]
