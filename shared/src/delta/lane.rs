@@ -1,6 +1,6 @@
 //! One data file on its way through a thread: decoded block by block, cut into rows, its rows held against the baseline. Calls nothing of AWS.
 
-use super::baseline::{Comparison, OverBudget, Standing};
+use super::baseline::{Comparison, OverBudget, Sought, Standing};
 use super::difference::{Counts, Input, Progress, Verdict};
 use super::error::{DeltaError, Problem};
 use super::feed::Feed;
@@ -65,8 +65,7 @@ impl<'a> Desk<'a> {
 
 /// A row of the batch.
 struct Waiting {
-    hash: u128,
-    shard: usize,
+    sought: Sought,
     place: Span,
     number: u64,
     size: u64,
@@ -149,27 +148,28 @@ impl Batch {
         }
         row.identity(&mut self.identity).map_err(bad)?;
         let hash = run.hash.of(&self.identity);
-        let Some(shard) = run.comparison.shard(hash) else { return Ok(()) };
+        let Some(sought) = run.comparison.sought(hash) else { return Ok(()) };
         let verdict = (run.input.select)(row);
         self.waiting.push(Waiting {
-            hash,
-            shard,
+            sought,
             place: row.place(),
             number: row.number(),
             size: row.size().unwrap_or(0),
             verdict,
-            carried: run.input.carry_over.contains(row.key()),
+            carried: !run.input.carry_over.is_empty() && run.input.carry_over.contains(row.key()),
         });
         if self.waiting.len() == TOGETHER { self.look_up(run, text).map_err(Stop::Memory) } else { Ok(()) }
     }
 
     fn look_up(&mut self, run: Run<'_>, text: &[u8]) -> Result<(), OverBudget> {
-        run.comparison.approach(self.waiting.iter().map(|row| (row.shard, row.hash)));
+        self.waiting.iter_mut().for_each(|row| run.comparison.place(&mut row.sought));
+        let touched = self.waiting.iter().fold(0, |sum, row| sum ^ run.comparison.touch(&row.sought));
+        std::hint::black_box(touched);
         self.counts.rows += self.waiting.len() as u64;
         for row in self.waiting.drain(..) {
             let counts = &mut self.counts;
             let to = match row.verdict {
-                Verdict::Take => match run.comparison.meet(row.shard, row.hash)? {
+                Verdict::Take => match run.comparison.meet(&row.sought)? {
                     Standing::New => {
                         counts.changed += 1;
                         To::Changed
@@ -188,11 +188,11 @@ impl Batch {
                     }
                 },
                 Verdict::LeaveOut(reason) => {
-                    counts.leave_out(reason, run.comparison.knows(row.shard, row.hash));
+                    counts.leave_out(reason, run.comparison.knows(&row.sought));
                     To::LeftOut(reason)
                 }
                 Verdict::PassOver(reason) => {
-                    counts.leave_out(reason, run.comparison.knows(row.shard, row.hash));
+                    counts.leave_out(reason, run.comparison.knows(&row.sought));
                     continue;
                 }
             };

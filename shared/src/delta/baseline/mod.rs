@@ -9,7 +9,7 @@ mod shard;
 pub use format::BaselineError;
 
 use self::misses::Misses;
-use self::shard::Shard;
+use self::shard::{Place, Shard};
 use super::hash::HashKey;
 use super::range::Range;
 
@@ -86,6 +86,15 @@ pub(super) struct Comparison {
     budget: misses::Budget,
 }
 
+/// A hash that is looked up.
+#[derive(Clone, Copy)]
+pub(super) struct Sought {
+    /// The shard's bits shifted out.
+    hash: u128,
+    shard: usize,
+    place: Place,
+}
+
 /// More memory is needed than was allowed.
 pub(super) struct OverBudget;
 
@@ -107,37 +116,37 @@ impl Comparison {
         Ok(comparison)
     }
 
-    /// The shard of a hash; none, if it is in another range.
-    pub(super) fn shard(&self, hash: u128) -> Option<usize> {
+    /// Where a hash belongs; nowhere, if it is in another range.
+    pub(super) fn sought(&self, hash: u128) -> Option<Sought> {
         let shards = self.baseline.range.shards();
         let shard = (hash >> 120) as u32;
-        shards.contains(&shard).then(|| (shard - shards.start) as usize)
+        let sought = || Sought { hash: hash << 8, shard: (shard - shards.start) as usize, place: Place::default() };
+        shards.contains(&shard).then(sought)
     }
 
-    /// Touches the memory that `meet` will need. Called for many rows in a row, it lets the processor wait for all of them at once; so the
-    /// places of the buckets are read in one round, and what lies there in the next.
-    pub(super) fn approach(&self, rows: impl Iterator<Item = (usize, u128)> + Clone) {
-        let shards = &self.baseline.shards;
-        let places = rows.clone().fold(0, |sum, (shard, hash)| sum ^ shards[shard].place(hash << 8));
-        std::hint::black_box(places);
-        let entries = rows.fold(0, |sum, (shard, hash)| sum ^ shards[shard].ends(hash << 8));
-        std::hint::black_box(entries);
+    /// Finds the place of a hash: the first thing to do with it. Done for many in a row, the processor waits for the memory of all of them at once.
+    pub(super) fn place(&self, sought: &mut Sought) {
+        sought.place = self.baseline.shards[sought.shard].place(sought.hash);
+    }
+
+    /// Touches what lies at the place: the second thing, likewise for many in a row.
+    pub(super) fn touch(&self, sought: &Sought) -> u64 {
+        self.baseline.shards[sought.shard].ends(sought.place)
     }
 
     /// Holds an object against the baseline, and takes it into the next one.
-    pub(super) fn meet(&self, shard: usize, hash: u128) -> Result<Standing, OverBudget> {
-        let hash = hash << 8;
-        let old = &self.baseline.shards[shard];
-        let standing = old.meet(hash);
+    pub(super) fn meet(&self, sought: &Sought) -> Result<Standing, OverBudget> {
+        let old = &self.baseline.shards[sought.shard];
+        let standing = old.meet(sought.hash, sought.place);
         if standing == Standing::New || (standing == Standing::Known && old.is_small()) {
-            self.misses[shard].add(hash, &self.budget)?;
+            self.misses[sought.shard].add(sought.hash, &self.budget)?;
         }
         Ok(standing)
     }
 
     /// Whether the baseline knows an object that the next one will not.
-    pub(super) fn knows(&self, shard: usize, hash: u128) -> bool {
-        self.baseline.shards[shard].knows(hash << 8)
+    pub(super) fn knows(&self, sought: &Sought) -> bool {
+        self.baseline.shards[sought.shard].knows(sought.hash, sought.place)
     }
 
     /// Makes the next baseline, shard by shard, so that old and new are never whole in memory together.

@@ -31,6 +31,13 @@ pub(super) struct Shard {
     pub(super) entries: Vec<AtomicU64>,
 }
 
+/// Where the entries of a bucket are.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Place {
+    start: u32,
+    end: u32,
+}
+
 impl Default for Shard {
     fn default() -> Self {
         Self { bucket_bits: 0, tag_bits: TAG_BITS, starts: vec![0, 0], entries: Vec::new() }
@@ -46,42 +53,44 @@ impl Shard {
         self.len() < SMALL
     }
 
-    fn entries_of(&self, hash: u128) -> &[AtomicU64] {
+    /// Where the entries are that a look-up needs.
+    pub(super) fn place(&self, hash: u128) -> Place {
         let bucket = bucket(hash, self.bucket_bits);
-        let (start, end) = (self.starts[bucket] as usize, self.starts[bucket + 1] as usize);
-        &self.entries[start..end]
+        match self.starts.get(bucket..bucket + 2) {
+            Some([start, end]) => Place { start: *start, end: *end },
+            _ => Place::default(),
+        }
     }
 
-    /// Where the entries that a look-up needs start.
-    pub(super) fn place(&self, hash: u128) -> u32 {
-        self.starts[bucket(hash, self.bucket_bits)]
+    fn entries_at(&self, place: Place) -> &[AtomicU64] {
+        self.entries.get(place.start as usize..place.end as usize).unwrap_or_default()
     }
 
-    /// The first and the last of the entries that a look-up needs, in one number: they are in different cache lines.
-    pub(super) fn ends(&self, hash: u128) -> u64 {
-        match self.entries_of(hash) {
+    /// The first and the last entry of a place, in one number: they are in different cache lines.
+    pub(super) fn ends(&self, place: Place) -> u64 {
+        match self.entries_at(place) {
             [first, .., last] => first.load(Ordering::Relaxed) ^ last.load(Ordering::Relaxed),
             [only] => only.load(Ordering::Relaxed),
             [] => 0,
         }
     }
 
-    fn find(&self, hash: u128) -> Option<&AtomicU64> {
+    fn find(&self, hash: u128, place: Place) -> Option<&AtomicU64> {
         let tag = tag(hash, self.bucket_bits);
         let unknown = TAG_BITS - self.tag_bits;
-        self.entries_of(hash).iter().find(|entry| {
+        self.entries_at(place).iter().find(|entry| {
             let other = entry.load(Ordering::Relaxed) & !MET;
             (other ^ tag) >> unknown == 0
         })
     }
 
-    pub(super) fn knows(&self, hash: u128) -> bool {
-        self.find(hash).is_some()
+    pub(super) fn knows(&self, hash: u128, place: Place) -> bool {
+        self.find(hash, place).is_some()
     }
 
     /// Marks an object as met, if it is known; then its entry has all its bits again.
-    pub(super) fn meet(&self, hash: u128) -> Standing {
-        match self.find(hash) {
+    pub(super) fn meet(&self, hash: u128, place: Place) -> Standing {
+        match self.find(hash, place) {
             None => Standing::New,
             Some(entry) => {
                 let before = entry.swap(MET | tag(hash, self.bucket_bits), Ordering::Relaxed);
