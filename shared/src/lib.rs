@@ -1,7 +1,8 @@
 //! What Transship's functions have in common. Each module decides or calls AWS, and says which in its first lines.
 //!
 //! Dependencies point one way: `inventory ← delta ← plan ← job`, over [`bucket`]; [`ledger`] keeps what they make, [`run`] puts
-//! them in order; [`policy`] stands beside them, under [`setup`]; [`config`], [`event`] and [`names`] know nothing of either.
+//! them in order; [`notice`] and [`status`] tell people of it; [`policy`] stands beside them, under [`setup`]; [`config`],
+//! [`event`] and [`names`] know nothing of either.
 
 pub mod aws;
 pub mod bucket;
@@ -14,7 +15,9 @@ pub mod job;
 pub mod ledger;
 pub mod logging;
 pub mod names;
+pub mod notice;
 pub mod plan;
 pub mod policy;
 pub mod run;
 pub mod setup;
+pub mod status;

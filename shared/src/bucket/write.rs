@@ -103,6 +103,7 @@ fn content_type(key: &ObjectKey) -> &'static str {
     match key.as_str().rsplit_once('.') {
         Some((_, "json")) => "application/json",
         Some((_, "csv")) => "text/csv",
+        Some((_, "html")) => "text/html; charset=utf-8",
         _ => "application/octet-stream",
     }
 }

@@ -1,0 +1,202 @@
+//! The message of a run or of findings: a text for a person, JSON for a program. Calls nothing.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::text::{count, dollars, inert, objects, size};
+use super::{Finding, Links, RunSummary, Severity};
+use crate::ledger::{RunRecord, State};
+use crate::names::excerpt;
+
+/// What one message lists at most of errors, of findings or of jobs: SNS takes 256 KB.
+const MOST: usize = 10;
+
+/// The most that SNS takes as a subject, in ASCII.
+/// <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>
+const SUBJECT: usize = 100;
+
+/// A message, ready for SNS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// How much it matters: what [`super::Notices`] goes by.
+    pub severity: Severity,
+    /// One line of at most 100 ASCII characters, with route and outcome.
+    pub subject: String,
+    /// For a person.
+    pub text: String,
+    /// For a program: one JSON object, with `schema` 1.
+    pub json: String,
+    /// Message attributes of type String, for subscriptions' filter policies.
+    pub attributes: Vec<(&'static str, String)>,
+}
+
+/// What a program reads. Fields may be added, never renamed.
+#[derive(Serialize)]
+struct Detail<'a> {
+    /// 1
+    schema: u32,
+    route: &'a str,
+    outcome: &'a str,
+    severity: Severity,
+    /// None in a message of findings alone.
+    #[serde(flatten)]
+    run: Option<&'a RunSummary>,
+    /// What somebody should know and do.
+    actions: &'a [Finding],
+    status_page: String,
+}
+
+impl Message {
+    /// What a run came to, and what else was found with it.
+    pub fn of_run(links: &Links<'_>, record: &RunRecord, findings: &[Finding]) -> Self {
+        let mut run = RunSummary::of(links, record);
+        shorten(&mut run);
+        let outcome = run.state_text();
+        let subject = match (run.copied, run.failed) {
+            (Some(copied), Some(failed)) if copied + failed > 0 => {
+                format!("{outcome}: {} copied, {} failed", count(copied), count(failed))
+            }
+            _ => format!("{outcome}: {}", run.report_time),
+        };
+        let text = run_text(links, record, &run, findings);
+        Self::new(links, run.severity.max(worst(findings)), &outcome, &subject, text, Some(&run), findings)
+    }
+
+    /// Of findings that belong to no one run, such as a report that never came; none if there are none.
+    pub fn of_findings(links: &Links<'_>, findings: &[Finding]) -> Option<Self> {
+        let severity = worst(findings);
+        let first = findings.iter().find(|finding| finding.severity == severity)?;
+        let subject = format!("{}: {}", severity.as_str(), first.what);
+        let mut text = heading(links);
+        let _ = writeln!(text);
+        actions(&mut text, findings);
+        let _ = writeln!(text, "\nStatus page: {}", links.status_page());
+        Some(Self::new(links, severity, severity.as_str(), &subject, text, None, findings))
+    }
+
+    fn new(
+        links: &Links<'_>,
+        severity: Severity,
+        outcome: &str,
+        subject: &str,
+        text: String,
+        run: Option<&RunSummary>,
+        findings: &[Finding],
+    ) -> Self {
+        let route = links.route.name.as_str();
+        let findings: Vec<Finding> = findings.iter().take(MOST).map(shortened).collect();
+        let status_page = links.status_page();
+        let detail = Detail { schema: 1, route, outcome, severity, run, actions: &findings, status_page };
+        let mut attributes = vec![
+            ("route", route.to_owned()),
+            ("outcome", outcome.to_owned()),
+            ("severity", severity.as_str().to_owned()),
+        ];
+        attributes.extend(run.map(|run| ("run", run.run.to_string())));
+        // None of its fields can fail to be JSON.
+        let json = serde_json::to_string(&detail).unwrap_or_default();
+        Self { severity, subject: one_line(&format!("Transship {route}: {subject}")), text, json, attributes }
+    }
+
+    /// The body for Publish with `MessageStructure` `json`: mail gets the text, a queue or a function the JSON.
+    /// <https://docs.aws.amazon.com/sns/latest/dg/sns-send-custom-platform-specific-payloads-mobile-devices.html>
+    pub fn structured(&self) -> String {
+        json!({ "default": self.json, "email": self.text, "sms": self.subject }).to_string()
+    }
+}
+
+fn worst(findings: &[Finding]) -> Severity {
+    findings.iter().map(|finding| finding.severity).max().unwrap_or(Severity::Note)
+}
+
+/// Strangers' texts in it, such as keys, may be of any length and number.
+fn shorten(run: &mut RunSummary) {
+    run.findings.truncate(MOST);
+    run.findings.iter_mut().for_each(|finding| *finding = excerpt(finding));
+    run.jobs.truncate(MOST);
+}
+
+fn shortened(finding: &Finding) -> Finding {
+    Finding { what: excerpt(&finding.what), do_next: finding.do_next.chars().take(2000).collect(), ..finding.clone() }
+}
+
+/// SNS refuses a subject with anything but ASCII, with a line break, or longer than 100.
+fn one_line(text: &str) -> String {
+    let shown = |c: char| if c == ' ' || c.is_ascii_graphic() { c } else { '?' };
+    let line: String = text.chars().map(shown).collect();
+    if line.len() <= SUBJECT { line } else { format!("{}...", &line[..SUBJECT - 3]) }
+}
+
+fn heading(links: &Links<'_>) -> String {
+    let route = links.route;
+    let (from, to) = (&route.source_bucket, &route.destination_bucket);
+    let below = route.destination_prefix.as_ref().map(|prefix| format!("/{prefix}")).unwrap_or_default();
+    format!("Route {}: {from} ({}) to {to}{below} ({})\n", route.name, route.source_account, route.account)
+}
+
+fn run_text(links: &Links<'_>, record: &RunRecord, run: &RunSummary, findings: &[Finding]) -> String {
+    let mut text = heading(links);
+    let _ = writeln!(text, "The run of the report of {} UTC: {}.\n", run.report_text(), run.state_text());
+    let mut line = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            let _ = writeln!(text, "{name:<26}{value:>14}");
+        }
+    };
+    line("New or changed", run.changed.map(count));
+    line("Carried over to this run", run.retried.filter(|n| *n > 0).map(count));
+    line("Copied", run.copied.map(count));
+    line("Failed", run.failed.map(count));
+    line("Carried over to the next", run.carried_over.filter(|n| *n > 0).map(count));
+    line("Bytes planned", run.bytes.map(size));
+    line("From report to outcome", run.duration_text());
+    line("Estimated cost", run.estimated_cost.map(dollars));
+    for (reason, left_out) in &run.left_out {
+        let _ = writeln!(text, "Left out, {}: {}", reason.as_str(), objects(left_out.objects));
+    }
+    if !run.findings.is_empty() {
+        let _ = writeln!(text, "\nWhat was found:");
+        for finding in &run.findings {
+            let _ = writeln!(text, "- {}", inert(finding));
+        }
+    }
+    let _ = writeln!(text);
+    if findings.is_empty() {
+        let _ = writeln!(text, "What to do: {}", advice(record.state));
+    } else {
+        actions(&mut text, findings);
+    }
+    for job in &run.jobs {
+        let _ = writeln!(text, "\nJob: {}\nCompletion report: {}", job.console, job.report);
+    }
+    let _ = writeln!(text, "\nStatus page: {}", links.status_page());
+    text
+}
+
+fn actions(text: &mut String, findings: &[Finding]) {
+    for finding in findings.iter().take(MOST).map(shortened) {
+        let _ = writeln!(text, "{}: {}.", finding.severity.as_str().to_uppercase(), inert(&finding.what));
+        if !finding.do_next.is_empty() {
+            let _ = writeln!(text, "What to do: {}", inert(&finding.do_next));
+        }
+    }
+    if let Some(more) = findings.len().checked_sub(MOST).filter(|more| *more > 0) {
+        let _ = writeln!(text, "And {more} more: see the status page.");
+    }
+}
+
+/// What to do after a run that nothing else was found with.
+fn advice(state: State) -> &'static str {
+    match state {
+        State::Failed => {
+            "look at the job in the console: its failure reasons say what to mend. The whole plan is carried over, and the \
+             next report brings it again."
+        }
+        State::CopiedWithFailures => {
+            "nothing at once. What failed is carried over to the next run. If the same objects fail again, the completion \
+             report says why."
+        }
+        _ => "nothing.",
+    }
+}

@@ -1,0 +1,71 @@
+//! What is measured of a run and of a route. Names never change: alarms and dashboards name them. Calls nothing.
+
+use jiff::Timestamp;
+use metrics::Unit;
+use serde_json::{Number, Value};
+
+use super::text;
+use crate::ledger::RunRecord;
+use crate::plan::Reason;
+
+/// One value of one metric.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Metric {
+    /// Its name in CloudWatch.
+    pub name: &'static str,
+    /// What it counts.
+    pub unit: Unit,
+    /// How many.
+    pub value: u64,
+}
+
+impl Metric {
+    pub(super) fn number(&self) -> Value {
+        Value::Number(Number::from(self.value))
+    }
+}
+
+/// What a run came to; emitted once, when it is settled. What its record does not tell is left out.
+pub fn of_run(record: &RunRecord) -> Vec<Metric> {
+    let count = |name, value| Metric { name, unit: Unit::Count, value };
+    let mut metrics = Vec::new();
+    if let Some(plan) = &record.plan {
+        metrics.push(count("ObjectsPlanned", plan.objects));
+        metrics.push(Metric { name: "BytesPlanned", unit: Unit::Bytes, value: plan.bytes });
+        for reason in Reason::ALL {
+            let left_out = plan.left_out.get(&reason).copied().unwrap_or_default();
+            metrics.push(count(skipped(reason), left_out.objects));
+        }
+    }
+    if let Some(outcome) = &record.outcome {
+        metrics.push(count("ObjectsCopied", outcome.copied));
+        metrics.push(count("ObjectsFailed", outcome.failed));
+        metrics.push(count("ObjectsCarriedOver", outcome.carried_over));
+        metrics.extend(since("ReportToSettled", text::report_time(&record.report.time), outcome.settled));
+    }
+    metrics
+}
+
+/// How a route stands; emitted by every scheduled look at it: the time of the newest report that arrived, if one did,
+/// and since when a run is open, if one is.
+pub fn of_route(newest_report: Option<&str>, open_since: Option<Timestamp>, now: Timestamp) -> Vec<Metric> {
+    let newest = newest_report.and_then(text::report_time);
+    let mut metrics: Vec<Metric> = since("NewestReportAge", newest, now).into_iter().collect();
+    // Zero where none is open: an alarm on it ends by itself.
+    metrics.extend(since("OpenRunAge", Some(open_since.unwrap_or(now)), now));
+    metrics
+}
+
+fn since(name: &'static str, from: Option<Timestamp>, to: Timestamp) -> Option<Metric> {
+    let seconds = to.duration_since(from?).as_secs();
+    Some(Metric { name, unit: Unit::Seconds, value: u64::try_from(seconds).unwrap_or_default() })
+}
+
+fn skipped(reason: Reason) -> &'static str {
+    match reason {
+        Reason::TooLarge => "ObjectsSkippedTooLarge",
+        Reason::Archived => "ObjectsSkippedArchived",
+        Reason::CustomerKey => "ObjectsSkippedCustomerKey",
+        Reason::DeleteMarker => "ObjectsSkippedDeleteMarker",
+    }
+}

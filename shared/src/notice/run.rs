@@ -1,0 +1,119 @@
+//! One run, told in numbers: what the status page's table and a message have in common. Calls nothing.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{Links, Severity, text};
+use crate::config::CopyMode;
+use crate::job::RunId;
+use crate::ledger::{RunRecord, State};
+use crate::plan::{Count, Reason};
+
+/// What a run came to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunSummary {
+    /// The run.
+    pub run: RunId,
+    /// When its report's scan started, `YYYY-MM-DDTHH-MMZ`, UTC.
+    pub report_time: String,
+    /// What it copies.
+    pub mode: CopyMode,
+    /// How it stands, as in the ledger.
+    pub state: State,
+    /// How much its outcome matters.
+    pub severity: Severity,
+    /// When it was planned.
+    pub planned: Timestamp,
+    /// When its outcome was learnt; none before.
+    pub settled: Option<Timestamp>,
+    /// Seconds from the report's time to `settled`.
+    pub seconds: Option<i64>,
+    /// Objects that are new or changed; none in mode `Everything`, which does not tell.
+    pub changed: Option<u64>,
+    /// Objects that were planned again, since an earlier run did not copy them.
+    pub retried: Option<u64>,
+    /// Bytes planned; none in mode `Everything`.
+    pub bytes: Option<u64>,
+    /// Tasks that succeeded; none before it is settled.
+    pub copied: Option<u64>,
+    /// Tasks that failed; none before it is settled.
+    pub failed: Option<u64>,
+    /// Objects that the next plan includes again; none before it is settled.
+    pub carried_over: Option<u64>,
+    /// Objects of its report that no job can copy, by reason.
+    pub left_out: BTreeMap<Reason, Count>,
+    /// Estimated, in US dollars; none where it was not estimated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimated_cost: Option<f64>,
+    /// One line for each thing a person should know, such as why tasks failed.
+    pub findings: Vec<String>,
+    /// Its jobs.
+    pub jobs: Vec<JobLinks>,
+}
+
+/// A job, and where to look at it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobLinks {
+    /// Its id.
+    pub id: String,
+    /// Its page in the console.
+    pub console: String,
+    /// Its completion report's folder in the console; it is there once a task has run.
+    pub report: String,
+}
+
+impl RunSummary {
+    /// Of a record.
+    pub fn of(links: &Links<'_>, record: &RunRecord) -> Self {
+        let (plan, outcome) = (record.plan.as_ref(), record.outcome.as_ref());
+        let settled = outcome.map(|outcome| outcome.settled);
+        // An empty run is settled by its plan.
+        let nothing = (record.state == State::Empty && outcome.is_none()).then_some(0);
+        let job = |id: &str| JobLinks { id: id.to_owned(), console: links.job(id), report: links.report(id) };
+        Self {
+            run: record.run.clone(),
+            report_time: record.report.time.clone(),
+            mode: record.mode,
+            state: record.state,
+            severity: severity(record.state),
+            planned: record.planned,
+            settled,
+            seconds: settled.and_then(|at| Some(at.duration_since(text::report_time(&record.report.time)?).as_secs())),
+            changed: plan.map(|plan| plan.objects.saturating_sub(plan.carried_over)),
+            retried: plan.map(|plan| plan.carried_over),
+            bytes: plan.map(|plan| plan.bytes),
+            copied: outcome.map(|outcome| outcome.copied).or(nothing),
+            failed: outcome.map(|outcome| outcome.failed).or(nothing),
+            carried_over: outcome.map(|outcome| outcome.carried_over).or(nothing),
+            left_out: plan.map(|plan| plan.left_out.clone()).unwrap_or_default(),
+            estimated_cost: None,
+            findings: outcome.map(|outcome| outcome.findings.clone()).unwrap_or_default(),
+            jobs: record.jobs.iter().map(|record| job(&record.id)).collect(),
+        }
+    }
+
+    /// Its state, by its name in the ledger.
+    pub fn state_text(&self) -> String {
+        text::state(self.state)
+    }
+
+    /// When its report's scan started, as a person reads it.
+    pub fn report_text(&self) -> String {
+        text::report_time(&self.report_time).map_or_else(|| self.report_time.clone(), text::time)
+    }
+
+    /// From its report to its outcome, as a person reads it.
+    pub fn duration_text(&self) -> Option<String> {
+        self.seconds.map(|seconds| text::duration(SignedDuration::from_secs(seconds)))
+    }
+}
+
+fn severity(state: State) -> Severity {
+    match state {
+        State::Failed => Severity::Alarm,
+        State::CopiedWithFailures => Severity::Warning,
+        _ => Severity::Note,
+    }
+}

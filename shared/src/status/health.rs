@@ -1,0 +1,45 @@
+//! How a route stands, in one line. Calls nothing.
+
+use serde::{Deserialize, Serialize};
+
+use super::Carried;
+use crate::ledger::State;
+use crate::notice::{Finding, RunSummary, Severity, text};
+
+/// How a route stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// [`Severity::Note`] where all is well.
+    pub severity: Severity,
+    /// One sentence, without its full stop.
+    pub line: String,
+}
+
+impl Health {
+    /// The worst that is so: of findings, of the last run that ended, of what is carried over.
+    pub(super) fn of(findings: &[Finding], carry_over: &[Carried], runs: &[RunSummary]) -> Self {
+        let worst = findings.iter().filter(|finding| finding.severity > Severity::Note).max_by_key(|f| f.severity);
+        if let Some(worst) = worst {
+            return Self { severity: worst.severity, line: worst.what.clone() };
+        }
+        let ended = |run: &&RunSummary| run.state.is_closed() && run.state != State::Superseded;
+        let carried: u64 = carry_over.iter().map(|carry| carry.objects).sum();
+        let (severity, line) = match runs.iter().find(ended) {
+            Some(run) if run.state == State::Failed => (
+                Severity::Alarm,
+                format!("The last run failed; its {} are carried over to the next", text::objects(carried)),
+            ),
+            _ if carried > 0 => (
+                Severity::Warning,
+                format!("{} not copied yet: the next run includes them again", text::objects(carried)),
+            ),
+            Some(run) => (
+                Severity::Note,
+                format!("Everything that can be copied of the report of {} UTC has been copied", run.report_text()),
+            ),
+            None if runs.is_empty() => (Severity::Note, "No report has arrived yet".to_owned()),
+            None => (Severity::Note, "The first run has not ended yet".to_owned()),
+        };
+        Self { severity, line }
+    }
+}
