@@ -8,6 +8,7 @@ pub mod files;
 pub mod route;
 pub mod runs;
 pub mod stack;
+pub mod status;
 pub mod template;
 pub mod tutorial;
 pub mod verify;
