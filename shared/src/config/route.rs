@@ -46,6 +46,7 @@ const REPORT_SCOPE: Setting = Setting::default("REPORT_SCOPE", "AllTasks");
 const REPORT_PREFIX: Setting = Setting::default("REPORT_PREFIX", "reports");
 const PRIORITY: Setting = Setting::default("PRIORITY", "10");
 const CONFIRMATION_REQUIRED: Setting = Setting::default("CONFIRMATION_REQUIRED", "false");
+const STUCK_AFTER_RUNS: Setting = Setting::default("STUCK_AFTER_RUNS", "5");
 
 /// The settings of [`JobSettings`].
 pub const JOB_SETTINGS: &[Setting] = &[
@@ -61,6 +62,7 @@ pub const JOB_SETTINGS: &[Setting] = &[
     REPORT_PREFIX,
     PRIORITY,
     CONFIRMATION_REQUIRED,
+    STUCK_AFTER_RUNS,
 ];
 
 /// One source bucket to one destination bucket, and where its reports lie.
@@ -115,6 +117,8 @@ pub struct JobSettings {
     pub priority: i32,
     /// Jobs wait for a person.
     pub confirmation_required: bool,
+    /// An object is stuck when so many runs in a row have failed to copy it.
+    pub stuck_after: u32,
 }
 
 /// What a run copies.
@@ -149,6 +153,20 @@ impl FromStr for Priority {
         match text.parse() {
             Ok(n @ 0..) => Ok(Self(n)),
             _ => Err(Invalid::new("a number from 0 to 2147483647", text)),
+        }
+    }
+}
+
+/// How often: 1 to 1000.
+struct Times(u32);
+
+impl FromStr for Times {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        match text.parse() {
+            Ok(n @ 1..=1000) => Ok(Self(n)),
+            _ => Err(Invalid::new("a number from 1 to 1000", text)),
         }
     }
 }
@@ -214,6 +232,7 @@ impl JobSettings {
         let report_prefix: Option<Prefix> = reader.read(&REPORT_PREFIX);
         let priority: Option<Priority> = reader.read(&PRIORITY);
         let confirmation_required = reader.flag(&CONFIRMATION_REQUIRED);
+        let stuck_after: Option<Times> = reader.read(&STUCK_AFTER_RUNS);
 
         if let (Some(role), Some(account)) = (&role, reader.known::<AccountId>(&ACCOUNT_ID))
             && role.account() != account.as_str()
@@ -251,6 +270,7 @@ impl JobSettings {
             report_prefix: report_prefix?,
             priority: priority?.0,
             confirmation_required: confirmation_required?,
+            stuck_after: stuck_after?.0,
         })
     }
 }

@@ -1,5 +1,7 @@
-//! Jobs of S3 Batch Operations: the CreateJob request of a run, and how it is sent so that one run has one job.
+//! Jobs of S3 Batch Operations: the CreateJob request of a run, and how it is sent so that one run has one job,
+//! and the completion report.
 
+pub mod report;
 mod request;
 mod run;
 mod send;

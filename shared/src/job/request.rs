@@ -201,6 +201,16 @@ fn completion_report(route: &Route, settings: &JobSettings) -> CompletionReport 
 }
 
 impl JobRequest {
+    /// Where the completion report of its job lies in the manifest bucket, with a slash at its end.
+    pub fn report_folder(&self, job_id: &str) -> String {
+        format!("{}/job-{job_id}/", self.request.report.prefix)
+    }
+
+    /// Whether the completion report lists the tasks that succeeded too.
+    pub fn lists_all_tasks(&self) -> bool {
+        self.request.report.report_scope == JobReportScope::AllTasks.as_str()
+    }
+
     /// As the SDK sends it.
     pub fn input(&self) -> Result<CreateJobInputBuilder, RequestError> {
         let CreateJob { operation: Operation::S3PutObjectCopy(copy), .. } = &self.request;

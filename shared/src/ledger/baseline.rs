@@ -96,7 +96,7 @@ pub struct CarryOver {
 pub enum CarriedOver {
     /// All that a job's manifest lists.
     Plan(Submitted),
-    /// The keys in a file of `Bucket,Key` rows, keys percent-encoded.
+    /// The keys in a file of `Bucket,Key,Runs` rows: keys percent-encoded, and in how many runs in a row each has failed.
     Keys(Written),
 }
 

@@ -9,6 +9,7 @@
 //! | `ledger/runs/<run>/<baseline etag>.json` | a run planned on that baseline |
 //! | `ledger/runs/<run>/everything.json` | a run of `CopyMode=Everything` |
 //! | `ledger/drafts/<run>/<baseline etag>.json` | how far a plan has come that takes several passes |
+//! | `ledger/carry-over/<run>/<job id>.csv` | what a job did not copy: bucket, key (percent-encoded), in how many runs in a row |
 //! | `ledger/actions/<time>-<action>-<request id>.json` | what a person told Transship to do: who, and when |
 
 mod action;
@@ -49,6 +50,11 @@ pub fn everything_key(run: &RunId) -> ObjectKey {
 
 /// Where the records of all runs lie, with a slash at its end. They sort by the times of their reports.
 pub const RUNS: &str = "ledger/runs/";
+
+/// The list of what a job of `run` did not copy.
+pub fn carried_keys(run: &RunId, job: &str) -> ObjectKey {
+    ObjectKey::from_plain(format!("ledger/carry-over/{run}/{job}.csv"))
+}
 
 /// The draft of a plan that takes several passes.
 pub fn draft_key(run: &RunId, baseline: &ETag) -> ObjectKey {

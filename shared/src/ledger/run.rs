@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Destination, SCHEMA, Shard};
+use super::{CarryOver, Destination, SCHEMA, Shard};
 use crate::config::{CopyMode, Route};
 use crate::inventory::Report;
+pub use crate::job::report::ErrorGroup;
 use crate::job::{JobKind, JobRequest, RunId, Submitted};
 use crate::names::{ETag, ObjectKey, RouteName};
 use crate::plan::Plan;
@@ -39,9 +40,15 @@ pub struct RunRecord {
     pub requests: Vec<JobRequest>,
     /// Its jobs, once they are made.
     pub jobs: Vec<Job>,
+    /// What it took over of earlier runs: the lists that `baseline.json` named when it was planned.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub carried: Vec<CarryOver>,
     /// What came of it, once it is settled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
+    /// When somebody was told what came of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Timestamp>,
 }
 
 /// How a run stands.
@@ -53,6 +60,9 @@ pub enum State {
     /// Its jobs are made, and not known to have ended.
     #[serde(rename = "open")]
     Open,
+    /// Its job waits until a person confirms it.
+    #[serde(rename = "waiting for confirmation")]
+    Waiting,
     /// There was nothing to copy.
     #[serde(rename = "empty")]
     Empty,
@@ -71,9 +81,14 @@ pub enum State {
 }
 
 impl State {
+    /// Whether its jobs are not known to have ended.
+    pub fn has_jobs_open(self) -> bool {
+        matches!(self, Self::Open | Self::Waiting)
+    }
+
     /// Whether nothing more comes of it.
     pub fn is_closed(self) -> bool {
-        !matches!(self, Self::Planned | Self::Open)
+        !matches!(self, Self::Planned) && !self.has_jobs_open()
     }
 }
 
@@ -122,7 +137,7 @@ pub struct Job {
 }
 
 /// What came of a run's jobs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
     /// When that was learnt.
     pub settled: Timestamp,
@@ -144,21 +159,6 @@ pub struct Outcome {
     /// One line for each thing a person should know.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<String>,
-}
-
-/// Failed tasks with one error.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ErrorGroup {
-    /// S3's error code, or Batch Operations'.
-    pub code: String,
-    /// HTTP status; none where no request was answered.
-    pub status: Option<u16>,
-    /// How many tasks.
-    pub objects: u64,
-    /// The message of the first.
-    pub message: String,
-    /// The keys of the first three, decoded.
-    pub examples: Vec<ObjectKey>,
 }
 
 /// Objects that were not copied by any of the last runs.
@@ -189,7 +189,9 @@ impl RunRecord {
             next: None,
             requests: Vec::new(),
             jobs: Vec::new(),
+            carried: Vec::new(),
             outcome: None,
+            told: None,
         }
     }
 }

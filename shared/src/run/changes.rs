@@ -1,5 +1,6 @@
 //! `CopyMode=Changes`: the commit protocol. At most one run of a route is open, and only a committed one has jobs.
 
+use super::settle::Settled;
 use super::{Handled, RunError, Runner, Time};
 use crate::bucket::Taken;
 use crate::config::CopyMode;
@@ -96,9 +97,11 @@ impl Runner {
                 self.drive(&last.record, record, time).await?;
                 Ok(Before::Moved)
             }
-            State::Open => {
-                let settled = self.settle(baseline, &last.record, record, time).await?;
-                Ok(if settled { Before::Moved } else { Before::Open(last.run.clone()) })
+            State::Open | State::Waiting => {
+                match self.settle(Some(baseline), &last.record, record, true, time).await? {
+                    Settled::Closed(_) | Settled::Moved => Ok(Before::Moved),
+                    Settled::NotYet => Ok(Before::Open(last.run.clone())),
+                }
             }
             _ => Ok(Before::Clear),
         }
@@ -135,6 +138,7 @@ impl Runner {
         };
         let mut record = RunRecord::new(&self.route, CopyMode::Changes, report, self.bucket().now());
         record.baseline = Some(baseline.etag.clone());
+        record.carried.clone_from(&baseline.value.carry_over);
         record.requests = plan.manifest.iter().map(|m| copy_job(&self.route, &self.settings, run, m)).collect();
         record.plan = Some(*plan);
         record.next = Some(next);

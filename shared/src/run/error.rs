@@ -1,5 +1,6 @@
 //! Why a report was not handled.
 
+use crate::bucket::BucketError;
 use crate::error::{AwsError, Class};
 use crate::inventory::FetchError;
 use crate::job::SendError;
@@ -16,6 +17,15 @@ pub enum RunError {
     /// The ledger could not be read or written.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// The manifest bucket refused or failed.
+    #[error(transparent)]
+    Bucket(#[from] BucketError),
+    /// A completion report could not be read to its end.
+    #[error("reading a completion report failed: {0}")]
+    Io(std::io::Error),
+    /// A thread ended before its work: a defect.
+    #[error("settling ended without a result: {0}")]
+    Thread(#[from] tokio::task::JoinError),
     /// `baseline.json` names a record that is not there.
     #[error(
         "{0} is not there, though ledger/baseline.json names it: restore its last version, or invoke create-job with \
@@ -54,8 +64,9 @@ impl RunError {
             Self::Plan(error) => error.is_transient(),
             Self::Send(error) => error.is_transient(),
             Self::Job { error } => error.class != Class::Permanent,
+            Self::Bucket(error) => error.class() != Class::Permanent,
             Self::NoRecord(_) => false,
-            Self::Random(_) | Self::Cancelling(_) | Self::Contended(_) => true,
+            Self::Random(_) | Self::Cancelling(_) | Self::Contended(_) | Self::Io(_) | Self::Thread(_) => true,
         }
     }
 }

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use aws_sdk_s3control::error::ProvideErrorMetadata;
-use aws_sdk_s3control::types::{JobDescriptor, JobProgressSummary, JobStatus, RequestedJobStatus};
+use aws_sdk_s3control::types::{
+    JobDescriptor, JobFailure, JobProgressSummary as ProgressSummary, JobStatus, RequestedJobStatus,
+};
+use jiff::Timestamp;
 
-use super::settle::Fate;
+use super::settle::{Ended, Fate};
 use super::{RunError, Runner, Time};
 use crate::error::AwsError;
 
@@ -13,16 +16,16 @@ use crate::error::AwsError;
 const LOOKS: u32 = 3;
 
 impl Runner {
-    /// What has become of a job. One that still waits for its confirmation is cancelled: a newer report is there.
-    pub(super) async fn fate(&self, id: &str, time: &Time) -> Result<Fate, RunError> {
+    /// What has become of a job. One that still waits for its confirmation is cancelled if a `newer` report is there.
+    pub(super) async fn fate(&self, id: &str, newer: bool, time: &Time) -> Result<Fate, RunError> {
         let fate = self.look(id).await?;
-        if fate != Fate::Unconfirmed {
+        if fate != Fate::Unconfirmed || !newer {
             return Ok(fate);
         }
         self.cancel(id).await?;
         for _ in 0..LOOKS {
             let fate = self.look(id).await?;
-            if matches!(fate, Fate::Ended { .. } | Fate::Unknown) {
+            if matches!(fate, Fate::Ended(_) | Fate::Unknown) {
                 return Ok(fate);
             }
             tokio::time::sleep(time.persistence.pause.min(Duration::from_secs(5))).await;
@@ -62,19 +65,15 @@ fn is_unknown(code: Option<&str>) -> bool {
 fn fate(job: &JobDescriptor) -> Fate {
     let count = |n: Option<i64>| n.and_then(|n| u64::try_from(n).ok()).unwrap_or_default();
     let done = job.progress_summary();
-    let ended = |whole: bool| Fate::Ended {
-        whole,
-        total: count(done.and_then(JobProgressSummary::total_number_of_tasks)),
-        succeeded: count(done.and_then(JobProgressSummary::number_of_tasks_succeeded)),
-        failed: count(done.and_then(JobProgressSummary::number_of_tasks_failed)),
-        why: job
-            .failure_reasons()
-            .iter()
-            .map(|reason| {
-                let (code, text) = (reason.failure_code(), reason.failure_reason());
-                format!("{}: {}", code.unwrap_or("no code"), text.unwrap_or("no reason"))
-            })
-            .collect(),
+    let ended = |whole: bool| {
+        Fate::Ended(Ended {
+            whole,
+            total: count(done.and_then(ProgressSummary::total_number_of_tasks)),
+            succeeded: count(done.and_then(ProgressSummary::number_of_tasks_succeeded)),
+            failed: count(done.and_then(ProgressSummary::number_of_tasks_failed)),
+            why: job.failure_reasons().iter().map(why).collect(),
+            at: job.termination_date().and_then(|at| Timestamp::from_second(at.secs()).ok()),
+        })
     };
     match job.status() {
         Some(JobStatus::Complete) => ended(true),
@@ -82,4 +81,9 @@ fn fate(job: &JobDescriptor) -> Fate {
         Some(JobStatus::Suspended) => Fate::Unconfirmed,
         _ => Fate::Running,
     }
+}
+
+fn why(reason: &JobFailure) -> String {
+    let (code, text) = (reason.failure_code(), reason.failure_reason());
+    format!("{}: {}", code.unwrap_or("no code"), text.unwrap_or("no reason"))
 }

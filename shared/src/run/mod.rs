@@ -9,12 +9,14 @@ mod changes;
 mod drive;
 mod error;
 mod everything;
+mod hear;
 mod jobs;
 mod rebuild;
 mod settle;
 
 pub use error::RunError;
 pub use rebuild::Rebuilt;
+pub use settle::REPORT_COMES_WITHIN;
 
 use std::time::Instant;
 

@@ -152,7 +152,10 @@ impl Front {
             }
             let handle = async {
                 let answer = self.s3.call(request.map(Body::from)).await;
-                answer.map(with_request_id).map_err(|error| faults::Closed::Broken(format!("{error:?}")))
+                let now = self.cloud.clock().now();
+                answer
+                    .map(|answer| with_request_id(dated(answer, now)))
+                    .map_err(|error| faults::Closed::Broken(format!("{error:?}")))
             };
             return fate.around(&self.cloud, Wording::Objects, handle).await;
         }
@@ -190,6 +193,15 @@ impl Front {
             other => not_implemented(other),
         }
     }
+}
+
+/// With the time of this cloud, which its clients tell theirs by.
+fn dated(mut response: Response<Body>, now: jiff::Timestamp) -> Response<Body> {
+    let date = now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    if let Ok(date) = http::HeaderValue::from_str(&date) {
+        response.headers_mut().insert(http::header::DATE, date);
+    }
+    response
 }
 
 /// With the ids that clients show in their errors.

@@ -36,6 +36,7 @@ pub(crate) fn settings() -> JobSettings {
         report_prefix: "reports".parse().unwrap(),
         priority: 10,
         confirmation_required: false,
+        stuck_after: 5,
     }
 }
 

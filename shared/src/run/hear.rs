@@ -1,0 +1,179 @@
+//! Reads a job's completion report from the manifest bucket, and writes down the keys of its failed tasks. Calls S3.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::time::Instant;
+
+use tokio::runtime::Handle;
+
+use super::{RunError, Runner};
+use crate::bucket::{BucketError, Exactly, ManifestBucket, ObjectReader, Upload, Wanted};
+use crate::job::JobRequest;
+use crate::job::report::{self, Errors, FailedTask, ReportError, ResultsFile, TaskStatus};
+use crate::ledger::{CarriedOver, RunRecord, Stuck, carried_keys};
+use crate::names::{BucketName, EncodedKey, ObjectKey};
+
+/// The most of a report's manifest.json that is read.
+const LIMIT: u64 = 16 * 1024 * 1024;
+/// The most keys of carry-over whose earlier failures are counted on.
+const MOST_KNOWN: u64 = 500_000;
+
+/// What a completion report says.
+#[derive(Debug)]
+pub(super) enum Heard {
+    /// It is not there, or not yet.
+    Nothing,
+    /// This.
+    Told(Box<Told>),
+    /// It cannot be taken, and why.
+    Wrong(String),
+}
+
+/// What its rows say.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    pub(super) tally: Tally,
+    /// The failed tasks' keys, being written; none if there is none.
+    pub(super) keys: Option<Upload>,
+}
+
+/// The rows, counted.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tally {
+    /// Of tasks that succeeded; none if there was no time to read them.
+    pub(super) succeeded: Option<u64>,
+    /// Of tasks that failed.
+    pub(super) failed: u64,
+    /// Of these, those that found no object.
+    pub(super) not_found: u64,
+    pub(super) errors: Errors,
+    pub(super) stuck: Option<Stuck>,
+    /// More was carried over than is counted on: every failure counts as the first.
+    pub(super) forgot: bool,
+}
+
+impl Runner {
+    /// What the completion report of a job says, as far as it can be read until `until`.
+    pub(super) async fn hear(
+        &self,
+        record: &RunRecord,
+        (id, request): (&str, &JobRequest),
+        until: Instant,
+    ) -> Result<Heard, RunError> {
+        let key = ObjectKey::from_plain(format!("{}manifest.json", request.report_folder(id)));
+        let Ok(manifest) = self.bucket().get(&key, Exactly::default(), LIMIT).await? else { return Ok(Heard::Nothing) };
+        let files = match report::results(&manifest.bytes, &key, self.route.manifest_bucket.as_str()) {
+            Ok(Some(files)) => files,
+            Ok(None) => return Ok(Heard::Nothing),
+            Err(error) => return Ok(Heard::Wrong(error.to_string())),
+        };
+        let mut wanted = Vec::new();
+        for file in files {
+            let Some(head) = self.bucket().head(&file.key).await? else { return Ok(Heard::Nothing) };
+            let key = file.key.clone();
+            wanted.push((file, Wanted { key, size: head.size, etag: Some(head.etag) }));
+        }
+        let listener = Listener {
+            bucket: self.bucket().clone(),
+            runtime: Handle::current(),
+            source: self.route.source_bucket.clone(),
+            keys: carried_keys(&record.run, id),
+            stuck_after: self.settings.stuck_after,
+            carried: record.carried.iter().map(|list| (list.which.clone(), list.objects)).collect(),
+            until,
+        };
+        let heard = tokio::task::spawn_blocking(move || listener.hear(&wanted)).await?;
+        match heard {
+            Ok(told) => Ok(Heard::Told(Box::new(told))),
+            Err(ReportError::Read { error, .. }) => Err(match error.downcast::<BucketError>() {
+                Ok(error) => error.into(),
+                Err(error) => RunError::Io(error),
+            }),
+            Err(error) => Ok(Heard::Wrong(error.to_string())),
+        }
+    }
+}
+
+/// Reads on a thread that may block.
+struct Listener {
+    bucket: ManifestBucket,
+    runtime: Handle,
+    source: BucketName,
+    /// Where the failed tasks' keys go.
+    keys: ObjectKey,
+    stuck_after: u32,
+    carried: Vec<(CarriedOver, u64)>,
+    until: Instant,
+}
+
+impl Listener {
+    fn hear(&self, files: &[(ResultsFile, Wanted)]) -> Result<Told, ReportError> {
+        let mut told = Told::default();
+        let failed = files.iter().any(|(file, _)| file.status == TaskStatus::Failed);
+        let known = if failed { self.known(&mut told.tally)? } else { HashMap::new() };
+        told.tally.succeeded = Some(0);
+        for (file, wanted) in files {
+            if file.status == TaskStatus::Succeeded && Instant::now() >= self.until {
+                told.tally.succeeded = None;
+                break;
+            }
+            let reader = self.reader(wanted.clone());
+            let (succeeded, _) = report::read(reader, file, |task| self.failed(task, &known, &mut told))?;
+            if let Some(all) = &mut told.tally.succeeded {
+                *all += succeeded;
+            }
+        }
+        Ok(told)
+    }
+
+    /// Counts a failed task, and writes its key with the number of runs in a row that have not copied it.
+    fn failed(&self, task: &FailedTask<'_>, known: &HashMap<ObjectKey, u32>, told: &mut Told) -> io::Result<()> {
+        let runs = known.get(task.key).map_or(1, |runs| runs.saturating_add(1));
+        let tally = &mut told.tally;
+        tally.failed += 1;
+        tally.errors.add(task);
+        if task.is_not_found() {
+            tally.not_found += 1;
+        } else if runs >= self.stuck_after {
+            let new = || Stuck { runs: self.stuck_after, objects: 0, examples: Vec::new() };
+            let stuck = tally.stuck.get_or_insert_with(new);
+            stuck.objects += 1;
+            if stuck.examples.len() < Errors::EXAMPLES {
+                stuck.examples.push(task.key.clone());
+            }
+        }
+        let new = || Upload::new(self.bucket.clone(), self.runtime.clone(), self.keys.clone());
+        let keys = told.keys.get_or_insert_with(new);
+        // No field needs quotes: keys are percent-encoded.
+        writeln!(keys, "{},{},{runs}", self.source, task.key.encode().as_str())
+    }
+
+    /// How many runs in a row have not copied the objects that this run took over by their keys.
+    fn known(&self, tally: &mut Tally) -> Result<HashMap<ObjectKey, u32>, ReportError> {
+        let mut known = HashMap::new();
+        let objects: u64 = self.carried.iter().map(|(_, objects)| objects).sum();
+        for (which, _) in &self.carried {
+            let CarriedOver::Keys(file) = which else { continue };
+            if objects > MOST_KNOWN {
+                tally.forgot = true;
+                break;
+            }
+            let read = |error| ReportError::Read { key: file.key.clone(), error };
+            let wanted = Wanted { key: file.key.clone(), size: file.size, etag: Some(file.etag.clone()) };
+            let mut rows = csv::ReaderBuilder::new();
+            for row in rows.has_headers(false).flexible(true).from_reader(self.reader(wanted)).into_records() {
+                let row = row.map_err(|error| read(io::Error::from(error)))?;
+                let runs = row.get(2).and_then(|runs| runs.parse().ok()).unwrap_or(1);
+                if let Some(Ok(key)) = row.get(1).map(|key| EncodedKey::new(key).decode()) {
+                    let most = known.entry(key).or_insert(runs);
+                    *most = runs.max(*most);
+                }
+            }
+        }
+        Ok(known)
+    }
+
+    fn reader(&self, wanted: Wanted) -> ObjectReader {
+        ObjectReader::new(self.bucket.clone(), self.runtime.clone(), wanted)
+    }
+}
