@@ -194,4 +194,19 @@ impl RunRecord {
             told: None,
         }
     }
+
+    /// One line of what came of it.
+    pub fn log(&self) {
+        let outcome = self.outcome.as_ref();
+        let count = |of: fn(&Outcome) -> u64| outcome.map(of);
+        tracing::info!(
+            run = %self.run,
+            state = ?self.state,
+            copied = count(|o| o.copied),
+            failed = count(|o| o.failed),
+            carried_over = count(|o| o.carried_over),
+            findings = ?outcome.map(|o| &o.findings),
+            "settled"
+        );
+    }
 }

@@ -99,7 +99,11 @@ impl Runner {
             }
             State::Open | State::Waiting => {
                 match self.settle(Some(baseline), &last.record, record, true, time).await? {
-                    Settled::Closed(_) | Settled::Moved => Ok(Before::Moved),
+                    Settled::Closed(run) => {
+                        run.value.log();
+                        Ok(Before::Moved)
+                    }
+                    Settled::Moved => Ok(Before::Moved),
                     Settled::NotYet => Ok(Before::Open(last.run.clone())),
                 }
             }

@@ -94,8 +94,6 @@ impl Runner {
         }
         let closed = RunRecord { state, outcome: Some(outcome), ..record.value };
         let Ok(closed) = self.ledger.swap(key, closed, &record.etag).await? else { return Ok(Settled::Moved) };
-        let carried_over = closed.value.outcome.as_ref().map(|outcome| outcome.carried_over);
-        tracing::info!(run = %closed.value.run, state = ?closed.value.state, carried_over, "settled");
         Ok(Settled::Closed(Box::new(closed)))
     }
 
@@ -132,11 +130,10 @@ impl Runner {
         let asked = Asked { id, planned, all_tasks: request.lists_all_tasks() };
         let Some((mut part, verdict)) = judge(&asked, &ended, report, now) else { return Ok(None) };
         part.which = match (verdict, keys) {
-            (Verdict::Nothing, _) => None,
             (Verdict::Keys, Some(keys)) if record.mode == CopyMode::Changes => {
                 Some(CarriedOver::Keys(finished(keys).await?))
             }
-            (Verdict::Keys, _) => None,
+            (Verdict::Keys | Verdict::Nothing, _) => None,
             (Verdict::Plan, _) => Some(CarriedOver::Plan(request.manifest.clone())),
         };
         Ok(Some(part))
@@ -232,19 +229,14 @@ fn judge(asked: &Asked<'_>, ended: &Ended, report: Report, now: Timestamp) -> Op
         (None, 0) => Verdict::Nothing,
         (None, _) => Verdict::Keys,
     };
-    match wrong {
-        Some(wrong) => {
-            part.carried = planned;
-            part.findings.insert(0, wrong.clone());
-            part.reason = wrong;
-        }
-        None => {
-            part.carried = failed;
-            part.reason = format!(
-                "{failed} tasks of job {} failed, {} of them since there was no object",
-                asked.id, part.not_found
-            );
-        }
+    if let Some(wrong) = wrong {
+        part.carried = planned;
+        part.findings.insert(0, wrong.clone());
+        part.reason = wrong;
+    } else {
+        part.carried = failed;
+        let found = format!("{failed} tasks of job {} failed", asked.id);
+        part.reason = format!("{found}, {} of them since there was no object", part.not_found);
     }
     Some((part, verdict))
 }
