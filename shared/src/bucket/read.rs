@@ -134,6 +134,7 @@ impl ManifestBucket {
             .key(key.as_str())
             .range(format!("bytes={from}-{}", from + length - 1))
             .set_if_match(wanted.etag.as_ref().map(|etag| format!("\"{etag}\"")))
+            .set_version_id(wanted.version_id.clone())
             .expected_bucket_owner(self.owner.as_str())
             .send()
             .await
@@ -158,6 +159,8 @@ pub struct Wanted {
     pub size: u64,
     /// Its ETag, if it is known: another object under the key is an error then.
     pub etag: Option<ETag>,
+    /// Its version, if it is known: it can be read even after it was replaced or deleted.
+    pub version_id: Option<String>,
 }
 
 /// Reads one object on a thread that may block, while the runtime fetches what comes next. It holds at most

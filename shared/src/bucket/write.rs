@@ -214,7 +214,7 @@ impl Upload {
         if size != self.size {
             return Err(taken());
         }
-        let wanted = Wanted { key: self.key.clone(), size, etag: Some(etag.clone()) };
+        let wanted = Wanted { key: self.key.clone(), size, etag: Some(etag.clone()), version_id: None };
         let mut reader = ObjectReader::new(self.bucket.clone(), self.runtime.clone(), wanted);
         let (mut found, mut block) = (Md5::new(), vec![0; 64 * 1024]);
         loop {

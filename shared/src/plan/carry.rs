@@ -93,7 +93,7 @@ impl Reader<'_> {
 
     fn file(&mut self, file: &File, column: usize) -> Result<(), PlanError> {
         let unreadable = |reason: String| PlanError::CarryOver { key: file.key.clone(), reason };
-        let wanted = Wanted { key: file.key.clone(), size: file.size, etag: None };
+        let wanted = Wanted { key: file.key.clone(), size: file.size, etag: None, version_id: None };
         let reader = ObjectReader::new(self.bucket.clone(), self.runtime.clone(), wanted);
         let mut hashed = Hashed { inner: reader, md5: Md5::new() };
         // S3 writes it so, in small letters.

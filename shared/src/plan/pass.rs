@@ -47,7 +47,7 @@ struct Files<'a> {
 impl delta::Source for Files<'_> {
     fn open(&self, file: usize) -> io::Result<Box<dyn Read + Send>> {
         let file = self.listed.get(file).ok_or_else(|| io::Error::other("there is no such data file"))?;
-        let wanted = Wanted { key: ObjectKey::from_plain(&file.key), size: file.size, etag: None };
+        let wanted = Wanted { key: ObjectKey::from_plain(&file.key), size: file.size, etag: None, version_id: None };
         Ok(Box::new(ObjectReader::new(self.bucket.clone(), self.runtime.clone(), wanted)))
     }
 }
@@ -131,8 +131,8 @@ impl Task {
             if !held.overlaps(range) {
                 continue;
             }
-            let wanted =
-                Wanted { key: shard.file.key.clone(), size: shard.file.size, etag: Some(shard.file.etag.clone()) };
+            let file = shard.file.clone();
+            let wanted = Wanted { key: file.key, size: file.size, etag: Some(file.etag), version_id: file.version_id };
             let mut reader = BufReader::new(ObjectReader::new(self.bucket.clone(), self.runtime.clone(), wanted));
             let part = if held.of() > range.of() { held } else { range };
             let part = delta::Baseline::read_from(&mut reader, &self.key, &self.label(), part);

@@ -64,7 +64,9 @@ impl Runner {
             };
             let Some(Recorded { key, record }) = planned else { continue };
             if self.commit(&baseline, &key, &record.value).await? {
-                return self.drive(&key, record, time).await;
+                let handled = self.drive(&key, record, time).await?;
+                self.tidy(&baseline.value).await;
+                return Ok(handled);
             }
             self.supersede(&key, record).await?;
         }
@@ -164,6 +166,16 @@ impl Runner {
         // Or another invocation has committed the same record; or this one has, and did not learn it.
         let now = self.baseline().await?.value.committed;
         Ok(now.is_some_and(|committed| committed.record == *key))
+    }
+
+    /// Deletes the files of a baseline that another has taken the place of. Whoever still reads them names their version; and
+    /// what stays when this is cut off costs its storage, nothing else.
+    async fn tidy(&self, replaced: &Baseline) {
+        for shard in &replaced.shards {
+            if let Err(error) = self.bucket().delete(&shard.file.key).await {
+                tracing::warn!(key = %shard.file.key, %error, "a baseline's file that was replaced stays");
+            }
+        }
     }
 
     /// Marks the records of a run that were never committed: others than the one that is, or was, have no jobs.

@@ -1,9 +1,12 @@
 //! A route that lives from day to day: each day objects come, change and go, reports are delivered, events are sent as a test
 //! wants them, and at the end of the day every object is held against its copy.
 
+#![allow(dead_code, reason = "each test file uses its part")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use cloud::batch::ReplayedToken;
+use aws_sdk_s3control::types::RequestedJobStatus;
+use cloud::batch::{JobScript, ReplayedToken};
 use e2e::Error;
 use e2e::clients::Clients;
 use e2e::events::created;
@@ -42,7 +45,12 @@ pub(crate) struct Days {
 
 impl Days {
     pub(crate) async fn new(replayed: ReplayedToken) -> Self {
-        let route = Route::set_up(&[]).await.unwrap();
+        Self::with(replayed, &[]).await
+    }
+
+    /// A route whose stack has these parameters.
+    pub(crate) async fn with(replayed: ReplayedToken, parameters: &[(&str, &str)]) -> Self {
+        let route = Route::set_up(parameters).await.unwrap();
         let none = aws_sdk_s3::types::NotificationConfiguration::builder().build();
         let quiet = route.destination.s3.put_bucket_notification_configuration().bucket(MANIFEST_BUCKET);
         quiet.notification_configuration(none).send().await.unwrap();
@@ -51,17 +59,81 @@ impl Days {
             Self { route, forgetful: false, day: 0, reports: Vec::new(), put: BTreeMap::new(), known: BTreeSet::new() };
         days.put("always here, never changed").await;
         days.two_reports().await;
-        days.catch_up().await;
+        days.route.cloud.jobs().script(|_| JobScript::default());
+        let first = days.answer(Event::Newer).await;
+        days.confirm(&first).await;
+        days.route.cloud.activity().settled().await;
         days.check("at first").await;
         days
     }
 
-    async fn put(&mut self, key: &str) {
+    pub(crate) async fn put(&mut self, key: &str) {
         let body = format!("{key} on day {}", self.day).into_bytes();
         let tags = format!("day={}", self.day);
         let put = self.route.source.s3.put_object().bucket(SOURCE_BUCKET).key(key).tagging(tags);
         put.body(body.into()).send().await.unwrap();
         *self.put.entry(key.to_owned()).or_default() += 1;
+    }
+
+    /// Puts an object that a copy job cannot read.
+    pub(crate) async fn put_archived(&mut self, key: &str) {
+        let put = self.route.source.s3.put_object().bucket(SOURCE_BUCKET).key(key).body(b"cold".to_vec().into());
+        put.storage_class(aws_sdk_s3::types::StorageClass::DeepArchive).send().await.unwrap();
+    }
+
+    /// The copy of an object.
+    pub(crate) async fn copy(&self, key: &str) -> Option<(Vec<u8>, String)> {
+        object(&self.route.destination, DESTINATION_BUCKET, key).await.ok()
+    }
+
+    /// What was planned again for a failure's sake is not planned too often.
+    pub(crate) fn settle_for_check(&mut self) {
+        self.put.values_mut().for_each(|times| *times += 1);
+    }
+
+    /// A day on which nothing happens; its report is both the older and the newer.
+    pub(crate) async fn a_quiet_day(&mut self) {
+        self.route.cloud.clock().turn(DAY);
+        let report = self.deliver().await;
+        self.reports = vec![report.clone(), report];
+    }
+
+    /// Another day's report, which is the newest now.
+    pub(crate) async fn one_more_report(&mut self) {
+        self.day += 1;
+        self.route.cloud.clock().turn(DAY);
+        self.put("changes every day").await;
+        self.reports[Event::Newer as usize] = self.deliver().await;
+    }
+
+    /// An event.
+    pub(crate) fn event(&self, event: Event) -> &Value {
+        &self.reports[event as usize]
+    }
+
+    /// What create-job answers to an event, or its error.
+    pub(crate) async fn try_answer(&self, event: Event) -> Result<Value, Value> {
+        let answer = self.route.create_job(self.event(event)).await.unwrap()?;
+        Ok(answer["results"][0].clone())
+    }
+
+    /// What create-job answers to an event.
+    pub(crate) async fn answer(&self, event: Event) -> Value {
+        self.try_answer(event).await.unwrap()
+    }
+
+    /// Confirms a job that waits for it.
+    pub(crate) async fn confirm(&self, answer: &Value) {
+        let id = answer["job_id"].as_str().unwrap();
+        let control = &self.route.destination.s3control;
+        let account = cloud::identity::AccountId::destination();
+        let waits = self.route.job(id).await.unwrap().confirmation_required() == Some(true);
+        if waits {
+            // A job is prepared before it waits.
+            self.route.cloud.activity().settled().await;
+            let confirm = control.update_job_status().account_id(account.as_str()).job_id(id);
+            confirm.requested_job_status(RequestedJobStatus::Ready).send().await.unwrap();
+        }
     }
 
     /// Two days, each with its report: in each, one object comes, one changes, one goes.
@@ -209,10 +281,13 @@ fn went_well(answer: &Result<Result<Value, Value>, Error>) -> bool {
     matches!(answer, Ok(Ok(_)))
 }
 
+/// What a copy job can read of the source bucket.
 async fn keys(source: &Clients) -> Result<Vec<String>, Error> {
     let listed = source.s3.list_objects_v2().bucket(SOURCE_BUCKET).send().await?;
     assert_ne!(listed.is_truncated(), Some(true), "a day's few objects are one page");
-    Ok(listed.contents.unwrap_or_default().into_iter().filter_map(|object| object.key).collect())
+    let mut found = listed.contents.unwrap_or_default();
+    found.retain(|object| object.storage_class().is_none_or(|class| class.as_str() != "DEEP_ARCHIVE"));
+    Ok(found.into_iter().filter_map(|object| object.key).collect())
 }
 
 /// An object's bytes and tags.

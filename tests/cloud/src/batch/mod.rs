@@ -28,6 +28,7 @@ pub use api::handle;
 use error::BatchError;
 use job::Job;
 use model::CreateJobRequest;
+pub use report::TaskFailure;
 use script::Director;
 pub use script::{JobScript, ReportScript, WholeFailure};
 use validate::JobSpec;
