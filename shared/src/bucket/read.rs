@@ -176,8 +176,9 @@ pub struct ObjectReader {
 }
 
 impl ObjectReader {
-    const BLOCK: u64 = 4 * 1024 * 1024;
-    const AHEAD: usize = 3;
+    // Small, since a difference has up to 16 of them open (8 for each thread), and its memory besides objects is 64 MB.
+    const BLOCK: u64 = 1024 * 1024;
+    const AHEAD: usize = 1;
     /// Bytes that one reader holds at most.
     pub const MEMORY: u64 = Self::BLOCK * (Self::AHEAD as u64 + 1);
 

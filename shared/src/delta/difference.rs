@@ -13,8 +13,8 @@ use crate::inventory::{BadRow, DataFile, Row, RowReader, Schema};
 
 /// Where the data files' bytes come from.
 pub trait Source: Sync {
-    /// Opens data file `file` of [`Input::files`], compressed as it is. Called on a thread of its own; an error here or in reading may be
-    /// retried by running the difference again.
+    /// Opens data file `file` of [`Input::files`], compressed as it is. Called on several threads, up to eight times on each before the first file
+    /// is at its end; an error here or in reading may be retried by running the difference again.
     fn open(&self, file: usize) -> io::Result<Box<dyn Read + Send>>;
 }
 
@@ -64,7 +64,8 @@ pub struct Input<'a> {
     pub select: &'a (dyn Fn(&Row<'_>) -> Verdict + Sync),
     /// Keys that are taken even if unchanged.
     pub carry_over: &'a CarryOver,
-    /// Files that are read at once: as many threads as processors.
+    /// Threads that read files: as many as there are processors. Each has up to eight files open, which it reads in turn, block by block, so
+    /// that their MD5s are made side by side; a file may have to wait until those before it are done.
     pub threads: usize,
     /// Bytes of memory that objects may take; what a run needs besides is up to 64 MB.
     pub budget: Option<u64>,
