@@ -91,22 +91,41 @@ pub(super) fn python(root: &Path) -> Result<PathBuf, BenchError> {
 /// What create-job took for one report, as the program `memory` prints it.
 #[derive(Debug, Deserialize)]
 pub(super) struct Invocation {
-    /// `first run`, `against the baseline`
     pub(super) what: String,
     pub(super) rows: u64,
-    pub(super) seconds: f64,
     pub(super) peak_bytes: u64,
     pub(super) outcome: String,
 }
 
-/// Runs create-job's release build on the reports, on the local cloud.
-pub(super) fn create_job(root: &Path, reports: &Path) -> Result<Vec<Invocation>, BenchError> {
-    let mut cargo = cargo(root);
-    cargo.args(["run", "--quiet", "--release", "--bin", "memory", "--"]).arg(reports);
-    let output = cargo.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
-    let output = output.map_err(|_| BenchError::Command("cargo".to_owned()))?;
-    let read = || -> Option<Vec<Invocation>> { serde_json::from_slice(&output.stdout).ok() };
-    output.status.success().then(read).flatten().ok_or_else(|| BenchError::Command("cargo run --bin memory".to_owned()))
+/// create-job's release build, and the program that runs it on the local cloud.
+#[derive(Debug)]
+pub(super) struct CreateJob {
+    function: PathBuf,
+    memory: PathBuf,
+}
+
+impl CreateJob {
+    pub(super) fn build(root: &Path) -> Result<Self, BenchError> {
+        eprintln!("building create-job and the local cloud …");
+        let build = ["build", "--quiet", "--workspace"];
+        run(cargo(root).args(build).args(["--release", "--bin", "create-job"]), "cargo build of create-job")?;
+        run(
+            cargo(root).args(build).args(["--bin", "memory", "--bin", "setup", "--bin", "create-job"]),
+            "cargo build of memory",
+        )?;
+        Ok(Self { function: target(root).join("release/create-job"), memory: target(root).join("debug/memory") })
+    }
+
+    /// Plans both reports.
+    pub(super) fn plan(&self, reports: &Path) -> Result<Vec<Invocation>, BenchError> {
+        eprintln!("planning both reports on the local cloud …");
+        let failed = || BenchError::Command("the program memory".to_owned());
+        let mut memory = Command::new(&self.memory);
+        // Not under cargo: then it takes the functions that are there.
+        memory.arg(reports).arg("--create-job").arg(&self.function).env_remove("CARGO");
+        let output = memory.stdin(Stdio::null()).stderr(Stdio::inherit()).output().map_err(|_| failed())?;
+        serde_json::from_slice(&output.stdout).map_err(|_| failed())
+    }
 }
 
 fn cargo(root: &Path) -> Command {

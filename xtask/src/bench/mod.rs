@@ -51,6 +51,9 @@ pub struct BenchOptions {
     /// Also run the release build of create-job on these reports, on the local cloud, and show its peak memory
     #[arg(long)]
     create_job: bool,
+    /// Build, install and generate all that the run needs, and stop there
+    #[arg(long)]
+    prepare: bool,
     /// Threads for every contender [default: one for each core]
     #[arg(long)]
     threads: Option<usize>,
@@ -124,13 +127,18 @@ pub fn run(options: &BenchOptions) -> Result<ExitCode, BenchError> {
     };
     let python = if peers.iter().any(|peer| peer.needs_python()) { Some(builds::python(&root)?) } else { None };
 
+    let create_job = if options.create_job { Some(builds::CreateJob::build(&root)?) } else { None };
     let reports = reports(&folder, options.rows, options.files)?;
+    let scaled = scaled(options, &folder, threads)?;
+    if options.prepare {
+        return Ok(ExitCode::SUCCESS);
+    }
     let field =
         contender::Field { root: &root, reports: &reports, threads, builds: &builds, python: python.as_deref() };
     let contenders = field.contenders(peers);
     let outcomes = race::run(&reports, &contenders, options.repeats)?;
-    let scale = scale(options, &folder, &field)?;
-    let create_job = if options.create_job { Some(builds::create_job(&root, &reports.folder)?) } else { None };
+    let scale = scale(options, &scaled, &field)?;
+    let create_job = create_job.map(|create_job| create_job.plan(&reports.folder)).transpose()?;
 
     let failed = outcomes.iter().chain(scale.iter().flat_map(|step| &step.outcomes)).any(Outcome::is_our_failure);
     let results = Results {
@@ -167,18 +175,29 @@ fn reports(folder: &Path, rows: u64, files: u32) -> Result<Reports, BenchError> 
     Ok(Reports { folder, pair })
 }
 
-/// Our fastest build on reports of several sizes, each with as many rows in a file as the main reports have.
-fn scale(options: &BenchOptions, folder: &Path, main: &contender::Field<'_>) -> Result<Vec<table::Step>, BenchError> {
+/// Reports of several sizes, each with as many rows in a file as the main reports have.
+fn scaled(options: &BenchOptions, folder: &Path, threads: usize) -> Result<Vec<Reports>, BenchError> {
+    let sizes = options.scale.iter().filter(|rows| **rows > 0);
+    sizes
+        .map(|&rows| {
+            let files = u64::from(options.files) * rows / options.rows.max(1);
+            // Fewer than two files for each thread would measure idle threads.
+            let least = u64::try_from(threads * 2).unwrap_or(1);
+            reports(folder, rows, u32::try_from(files.max(least)).unwrap_or(options.files))
+        })
+        .collect()
+}
+
+/// Our fastest build on each of them.
+fn scale(
+    options: &BenchOptions,
+    scaled: &[Reports],
+    main: &contender::Field<'_>,
+) -> Result<Vec<table::Step>, BenchError> {
     let mut steps = Vec::new();
-    for &rows in options.scale.iter().filter(|rows| **rows > 0) {
-        let files = u64::from(options.files) * rows / options.rows;
-        // Fewer than two files for each thread would measure idle threads.
-        let least = u64::try_from(main.threads * 2).unwrap_or(1);
-        let files = u32::try_from(files.max(least)).unwrap_or(options.files);
-        let reports = reports(folder, rows, files)?;
-        let field = contender::Field { reports: &reports, ..*main };
-        let contenders: Vec<Contender> = field.scaled();
-        let outcomes = race::run(&reports, &contenders, options.repeats.min(3))?;
+    for reports in scaled {
+        let contenders: Vec<Contender> = contender::Field { reports, ..*main }.scaled();
+        let outcomes = race::run(reports, &contenders, options.repeats)?;
         steps.push(table::Step { rows: reports.pair.rows[1], outcomes });
     }
     Ok(steps)
