@@ -16,14 +16,14 @@ fn row(key: &str) -> String {
 
 fn failure(report: &Report) -> DeltaError {
     let failed = Run::default().go(report, empty());
-    failed.err().expect("no plan is made")
+    failed.err().unwrap_or_else(|| panic!("a plan was made"))
 }
 
-fn texts(second: String) -> Report {
-    Report::from_texts(&COLUMNS, &[row("first"), row("good") + &second, row("last")], 1)
+fn texts(second: &str) -> Report {
+    Report::from_texts(&COLUMNS, &[row("first"), row("good") + second, row("last")], 1)
 }
 
-fn problem_at_row_2(bad: String) -> RowError {
+fn problem_at_row_2(bad: &str) -> RowError {
     match failure(&texts(bad)) {
         error @ DeltaError::File { .. } => {
             assert!(error.to_string().starts_with("inventory/vendor-photos/daily/data/1.csv.gz, row 2: "), "{error}");
@@ -39,33 +39,33 @@ fn problem_at_row_2(bad: String) -> RowError {
 
 #[test]
 fn rows_that_cannot_be_taken() {
-    assert_eq!(problem_at_row_2("\"vendor-photos\",\"k\"\n".into()), RowError::Columns { found: 2, expected: 5 });
+    assert_eq!(problem_at_row_2("\"vendor-photos\",\"k\"\n"), RowError::Columns { found: 2, expected: 5 });
     let six = row("k").replace('\n', ",\"x\"\n");
-    assert_eq!(problem_at_row_2(six), RowError::Columns { found: 6, expected: 5 });
+    assert_eq!(problem_at_row_2(&six), RowError::Columns { found: 6, expected: 5 });
     for key in ["100%", "%G1", "%ff", "a%2", "%C3%28"] {
-        assert_eq!(problem_at_row_2(row(key)), RowError::Key(key.to_owned()));
+        assert_eq!(problem_at_row_2(&row(key)), RowError::Key(key.to_owned()));
     }
-    assert_eq!(problem_at_row_2(row("")), RowError::NoKey);
+    assert_eq!(problem_at_row_2(&row("")), RowError::NoKey);
     let other = row("k").replace("vendor-photos", "vendor-photos2");
     let (found, expected) = ("vendor-photos2".to_owned(), "vendor-photos".to_owned());
-    assert_eq!(problem_at_row_2(other), RowError::Bucket { found, expected });
+    assert_eq!(problem_at_row_2(&other), RowError::Bucket { found, expected });
     for size in ["-1", "7.5", "99999999999999999999"] {
         assert_eq!(
-            problem_at_row_2(row("k").replace("\"7\"", &format!("\"{size}\""))),
+            problem_at_row_2(&row("k").replace("\"7\"", &format!("\"{size}\""))),
             RowError::Size(size.to_owned())
         );
     }
     let time = "2026-02-03".to_owned();
-    assert_eq!(problem_at_row_2(row("k").replace("2026-02-03T04:05:06.000Z", &time)), RowError::Time(time));
+    assert_eq!(problem_at_row_2(&row("k").replace("2026-02-03T04:05:06.000Z", &time)), RowError::Time(time));
     let open = row("k").replace("\",\"7", ",\"7");
-    assert!(matches!(problem_at_row_2(open), RowError::Columns { .. }));
+    assert!(matches!(problem_at_row_2(&open), RowError::Columns { .. }));
     let endless = format!("\"{}\n", "x".repeat(600 * 1024));
-    assert!(matches!(problem_at_row_2(endless), RowError::TooLong(_)));
+    assert!(matches!(problem_at_row_2(&endless), RowError::TooLong(_)));
 }
 
 #[test]
 fn bytes_that_are_no_text() {
-    let mut report = texts(String::new());
+    let mut report = texts("");
     let mut text = row("good").into_bytes();
     text.extend(b"\"vendor-photos\",\"\xff\",\"7\",\"2026-02-03T04:05:06.000Z\",\"0\"\n");
     report.bytes[1] = super::support::gzip(&text, 1);
@@ -78,7 +78,7 @@ fn bytes_that_are_no_text() {
 
 #[test]
 fn a_file_that_is_not_the_manifests() {
-    let sound = texts(row("k"));
+    let sound = texts(&row("k"));
     let mut wrong = sound.clone();
     wrong.files[1].md5 = "0".repeat(32);
     assert!(matches!(failure(&wrong), DeltaError::File { problem: Problem::Md5 { .. }, .. }));
@@ -91,7 +91,7 @@ fn a_file_that_is_not_the_manifests() {
 
 #[test]
 fn a_file_that_is_no_whole_gzip_though_the_manifest_says_so() {
-    let sound = texts(row("k"));
+    let sound = texts(&row("k"));
     let damage: [fn(&mut Vec<u8>); 6] = [
         |bytes| bytes.truncate(bytes.len() - 1),
         |bytes| bytes.truncate(bytes.len() / 2),
@@ -141,7 +141,7 @@ impl Read for Broken {
 
 #[test]
 fn a_connection_that_breaks_may_be_tried_again() {
-    let report = texts(row("k"));
+    let report = texts(&row("k"));
     for after in [0, 1, 50] {
         let failed = Run::default().with(&report, &Failing(&report, after), empty(), &mut Taken::default());
         let error = failed.err().unwrap();

@@ -98,6 +98,7 @@ prop_compose! {
 }
 
 /// How a report is written.
+#[allow(clippy::struct_excessive_bools, reason = "each is a habit of its own")]
 #[derive(Debug, Clone)]
 pub(crate) struct Style {
     columns: Vec<&'static str>,
@@ -195,7 +196,8 @@ impl Style {
 }
 
 fn escaped(c: char) -> String {
-    c.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("%{byte:02X}")).collect()
+    let bytes = c.encode_utf8(&mut [0; 4]).bytes().collect::<Vec<_>>();
+    bytes.iter().flat_map(|byte| format!("%{byte:02X}").into_bytes()).map(char::from).collect()
 }
 
 /// A report, as it would lie in the manifest bucket.
