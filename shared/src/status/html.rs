@@ -190,6 +190,6 @@ fn class(state: State) -> &'static str {
         State::Copied | State::Empty => "good",
         State::CopiedWithFailures => "warning",
         State::Failed => "alarm",
-        State::Planned | State::Open | State::Superseded => "quiet",
+        State::Planned | State::Open | State::Waiting | State::Superseded => "quiet",
     }
 }
