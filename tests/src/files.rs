@@ -79,10 +79,9 @@ pub struct Day {
 pub fn a_day_passes(files: &mut Vec<File>) -> Result<Day, Error> {
     let mut day = Day::default();
     let few = (files.len() / 100).clamp(1, 5).min(files.len());
-    for place in 0..few {
-        let mut bytes = files[place].bytes()?.to_vec();
-        bytes.iter_mut().for_each(|byte| *byte = !*byte);
-        files[place].content = Content::Bytes(bytes.into());
+    for (place, file) in files.iter_mut().take(few).enumerate() {
+        let bytes: Vec<u8> = file.bytes()?.iter().map(|byte| !byte).collect();
+        file.content = Content::Bytes(bytes.into());
         day.put.push(place);
     }
     if let Some(file) = files.last() {

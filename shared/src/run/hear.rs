@@ -71,7 +71,7 @@ impl Runner {
         for file in files {
             let Some(head) = self.bucket().head(&file.key).await? else { return Ok(Heard::Nothing) };
             let key = file.key.clone();
-            wanted.push((file, Wanted { key, size: head.size, etag: Some(head.etag) }));
+            wanted.push((file, Wanted { key, size: head.size, etag: Some(head.etag), version_id: head.version_id }));
         }
         let listener = Listener {
             bucket: self.bucket().clone(),
@@ -159,7 +159,8 @@ impl Listener {
                 break;
             }
             let read = |error| ReportError::Read { key: file.key.clone(), error };
-            let wanted = Wanted { key: file.key.clone(), size: file.size, etag: Some(file.etag.clone()) };
+            let file = file.clone();
+            let wanted = Wanted { key: file.key, size: file.size, etag: Some(file.etag), version_id: file.version_id };
             let mut rows = csv::ReaderBuilder::new();
             for row in rows.has_headers(false).flexible(true).from_reader(self.reader(wanted)).into_records() {
                 let row = row.map_err(|error| read(io::Error::from(error)))?;
