@@ -55,8 +55,8 @@ pub enum MeasureError {
     },
 }
 
-/// Runs `command` in a process that does nothing else; `scratch` is a folder for its result.
-pub fn measured(command: &[OsString], scratch: &Path) -> Result<Measured, MeasureError> {
+/// Runs `command` in a process that does nothing else; `scratch` is a folder for its result. Also what the command printed.
+pub fn measured(command: &[OsString], scratch: &Path) -> Result<(Measured, Vec<u8>), MeasureError> {
     let program = shown(command);
     let failed = |source| MeasureError::Run { program: program.clone(), source };
     let result = scratch.join("measured.json");
@@ -70,7 +70,8 @@ pub fn measured(command: &[OsString], scratch: &Path) -> Result<Measured, Measur
         return Err(MeasureError::Failed { program, stderr });
     }
     let at = |source| MeasureError::File { path: result.clone(), source };
-    serde_json::from_slice(&fs::read(&result).map_err(at)?).map_err(io::Error::from).map_err(at)
+    let measured = serde_json::from_slice(&fs::read(&result).map_err(at)?).map_err(io::Error::from).map_err(at)?;
+    Ok((measured, output.stdout))
 }
 
 /// What that process does: runs `command` with its own standard streams and writes what it took to `result`.

@@ -15,7 +15,8 @@ before=$2 after=$3 out=$5
 mkdir -p "$out"
 printf %s "$after" >"$out/baseline"
 "BENCHES/sort-comm" "$before" "$after" "$out/keys"
-sed 's/^/vendor-data,/' "$out/keys" | EDIT >"$out/plan.csv"
+sed 's/^/vendor-data,/' "$out/keys" | EDIT >"$out/changed.csv"
+echo '{"decoder": "zlib-rs"}'
 "#;
 
 /// Runs the benchmark on a stand-in whose plan `edit` has passed through.

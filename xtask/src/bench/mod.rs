@@ -45,7 +45,7 @@ pub struct BenchOptions {
     /// Only the default build, without ISA-L
     #[arg(long)]
     skip_isal: bool,
-    /// Measure this binary instead of the builds of this repository
+    /// Measure this `delta`, a build without ISA-L, instead of building any
     #[arg(long)]
     delta_bin: Option<PathBuf>,
     /// Also run the release build of create-job on these reports, on the local cloud, and show its peak memory

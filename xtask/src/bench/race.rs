@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, BufReader};
 use std::path::Path;
 
+use serde_json::Value;
+
 use super::contender::{Contender, Kind, Output};
 use super::{BenchError, Reports};
 use crate::answer::Answer;
@@ -56,7 +58,13 @@ pub(super) fn run(reports: &Reports, contenders: &[Contender], repeats: u32) -> 
 
 fn once(reports: &Reports, contender: &Contender, scratch: &Path) -> Result<Measured, String> {
     clear(&contender.folder).map_err(|error| error.to_string())?;
-    let ran = measure::measured(&contender.command, scratch).map_err(|error| error.to_string())?;
+    let (ran, printed) = measure::measured(&contender.command, scratch).map_err(|error| error.to_string())?;
+    if matches!(contender.kind, Kind::Baseline | Kind::Both) {
+        let json: Value = serde_json::from_slice(&printed).map_err(|error| format!("it prints no JSON: {error}"))?;
+        if json["decoder"].as_str() != contender.decoder {
+            return Err(format!("it inflates by {}, not by {:?}", json["decoder"], contender.decoder));
+        }
+    }
     let found = match &contender.output {
         Output::None => return Ok(ran),
         Output::Lines(path) => File::open(path).and_then(|file| Answer::of_lines(BufReader::new(file))),
