@@ -1,5 +1,5 @@
-//! Status pages to look at: one of a route with a long history and hostile keys, one of a route that has not run. For
-//! `tests/status`, which opens both in a browser.
+//! Status pages to look at: of a route on the local cloud; and examples for `tests/status`, which opens them in a browser,
+//! of a route with a long history and hostile keys, and of a route that has not run.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -9,6 +9,7 @@ use transship::notice::{Finding, Links, Severity};
 use transship::status::Status;
 
 use crate::Error;
+use crate::route::{self, DESTINATION_BUCKET, INVENTORY_ID, MANIFEST_BUCKET, SOURCE_BUCKET};
 
 /// What somebody may call an object, to do harm to whoever looks at its name.
 pub const HOSTILE_KEYS: &[&str] = &[
@@ -26,9 +27,30 @@ pub const HOSTILE_KEYS: &[&str] = &[
 /// Days that are told of; more than a page shows.
 const DAYS: i64 = 72;
 
-/// A route with a long history, or one that has not run.
-pub fn example(with_history: bool) -> Result<Status, Error> {
-    let route = Route {
+/// How the demo's route stands, by its ledger.
+pub async fn of(route: &route::Route) -> Result<Status, Error> {
+    let now = route.cloud.clock().now();
+    let settings = Route {
+        name: "demo".parse()?,
+        account: cloud::identity::AccountId::destination().as_str().parse()?,
+        source_bucket: SOURCE_BUCKET.parse()?,
+        source_account: cloud::identity::AccountId::source().as_str().parse()?,
+        destination_bucket: DESTINATION_BUCKET.parse()?,
+        destination_region: cloud::REGION.parse()?,
+        destination_prefix: None,
+        manifest_bucket: MANIFEST_BUCKET.parse()?,
+        inventory_prefix: "inventory".parse()?,
+        inventory_id: INVENTORY_ID.parse()?,
+    };
+    let (home, report_prefix) = (cloud::REGION.parse()?, "reports".parse()?);
+    let links = Links { route: &settings, home: &home, report_prefix: &report_prefix };
+    let baseline = route.baseline().await?;
+    Ok(Status::of(&links, baseline.as_ref(), &route.records().await?, &[], now))
+}
+
+/// The route of the examples.
+pub fn example_route() -> Result<Route, Error> {
+    Ok(Route {
         name: "photos".parse()?,
         account: "222222222222".parse()?,
         source_bucket: "vendor-photos".parse()?,
@@ -39,7 +61,12 @@ pub fn example(with_history: bool) -> Result<Status, Error> {
         manifest_bucket: "transship-photos".parse()?,
         inventory_prefix: "inventory".parse()?,
         inventory_id: "transship".parse()?,
-    };
+    })
+}
+
+/// A route with a long history, or one that has not run.
+pub fn example(with_history: bool) -> Result<Status, Error> {
+    let route = example_route()?;
     let (home, report_prefix) = ("us-east-1".parse()?, "reports".parse()?);
     let links = Links { route: &route, home: &home, report_prefix: &report_prefix };
     let now: Timestamp = "2025-06-11T09:15:00Z".parse()?;

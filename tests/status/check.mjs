@@ -111,6 +111,7 @@ const shown = (page) =>
       overflowing: all('body, body *')
         .filter((node) => node.getBoundingClientRect().right > innerWidth + 1 && !node.parentElement.closest('.scroll'))
         .map((node) => node.outerHTML.slice(0, 80)),
+      fits: all('.scroll').every((place) => place.scrollWidth <= place.clientWidth),
       overflows: document.scrollingElement.scrollWidth > innerWidth,
     }
   })
@@ -159,6 +160,7 @@ try {
           check(`${name}: the chart's contrast (${texts}, ${bars})`, [texts >= 4.5, bars >= 3], [true, true])
         }
         check(`${name}: nothing is wider than the screen`, [what.overflows, what.overflowing], [false, []])
+        if (width === 1280) check(`${name}: nothing has to be scrolled sideways`, what.fits, true)
         if (media === 'screen') grounds.add(`${scheme} ${what.ground}`)
         const { found, judged } = await violations(page)
         check(`${name}: axe-core`, found)

@@ -80,7 +80,7 @@ impl RunSummary {
             severity: severity(record.state),
             planned: record.planned,
             settled,
-            seconds: settled.and_then(|at| Some(at.duration_since(text::report_time(&record.report.time)?).as_secs())),
+            seconds: settled.and_then(|at| seconds_since(&record.report.time, at)),
             changed: plan.map(|plan| plan.objects.saturating_sub(plan.carried_over)),
             retried: plan.map(|plan| plan.carried_over),
             bytes: plan.map(|plan| plan.bytes),
@@ -108,6 +108,12 @@ impl RunSummary {
     pub fn duration_text(&self) -> Option<String> {
         self.seconds.map(|seconds| text::duration(SignedDuration::from_secs(seconds)))
     }
+}
+
+/// None where the clocks of S3 and of the function disagree so far that nothing can be said.
+fn seconds_since(report_time: &str, at: Timestamp) -> Option<i64> {
+    let seconds = at.duration_since(text::report_time(report_time)?).as_secs();
+    (seconds >= 0).then_some(seconds)
 }
 
 fn severity(state: State) -> Severity {

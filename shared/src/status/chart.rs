@@ -65,11 +65,11 @@ impl Chart {
     pub(super) fn of(runs: &[RunSummary]) -> Option<Self> {
         let told = |run| Some(Told { run, copied: run.copied?, failed: run.failed? });
         let told: Vec<Told<'_>> = runs.iter().rev().filter_map(told).collect();
-        let up = decades(told.iter().map(|told| told.copied).max()?).max(1);
-        let down = decades(told.iter().map(|told| told.failed).max()?);
-        let decade = (PLOT / f64::from(up + down)).min(DECADE);
-        let zero = TOP + decade * f64::from(up);
-        let bottom = zero + decade * f64::from(down);
+        let up = height(told.iter().map(|told| told.copied).max()?, 1.0).unwrap_or_default().max(1.0);
+        let down = height(told.iter().map(|told| told.failed).max()?, 1.0).unwrap_or_default();
+        let decade = (PLOT / (up + down)).min(DECADE);
+        let zero = TOP + decade * up;
+        let bottom = zero + decade * down;
         let step = (WIDTH - LEFT - RIGHT) / number(told.len().max(FEWEST));
         let middle = |place: usize| LEFT + step * (number(place) + 0.5);
         let bar = |(place, told): (usize, &Told<'_>)| Bar {
@@ -126,19 +126,14 @@ fn words(told: &[Told<'_>]) -> Option<String> {
 }
 
 /// Lines at powers of ten, of which few are labelled: every third where there are many.
-fn scale(decades: u32, zero: f64, decade: f64) -> impl Iterator<Item = Label> {
-    let every = if decades > 3 { 3 } else { 1 };
-    (1..=decades).filter(move |power| power % every == 0).map(move |power| {
-        let at = 10_u64.saturating_pow(power);
+fn scale(highest: f64, zero: f64, decade: f64) -> impl Iterator<Item = Label> {
+    let every = if highest > 3.0 { 3 } else { 1 };
+    let lines = (1..20).filter(move |power| power % every == 0).map(move |power: u32| {
         let suffix = ["", "k", "M", "G", "T", "P", "E"].get((power / 3) as usize).copied().unwrap_or_default();
-        let text = format!("{}{suffix}", 10_u64.pow(power % 3));
-        Label { at: coordinate(zero + height(at, decade).unwrap_or_default()), text }
-    })
-}
-
-/// Powers of ten that a number needs.
-fn decades(n: u64) -> u32 {
-    n.checked_ilog10().map_or(0, |whole| whole + 1)
+        (height(10_u64.saturating_pow(power), 1.0).unwrap_or_default(), format!("{}{suffix}", 10_u64.pow(power % 3)))
+    });
+    let fitting = lines.take_while(move |(height, _)| *height <= highest);
+    fitting.map(move |(height, text)| Label { at: coordinate(zero + height * decade), text })
 }
 
 /// None of nothing. One object shows already, as a tenth of a decade.

@@ -5,7 +5,7 @@ use askama::Template;
 use super::chart::Chart;
 use super::{Carried, Status};
 use crate::ledger::State;
-use crate::notice::text::{count, dollars, inert, objects, size, time};
+use crate::notice::text::{count, dollars, inert, objects, report_time, size, time};
 use crate::notice::{Finding, RunSummary, Severity};
 use crate::plan::{Count, Reason};
 
@@ -97,10 +97,8 @@ impl Page {
             health: Note::of(&health, "All is well"),
             findings: status.findings.iter().map(|finding| Note::of(finding, "Note")).collect(),
             objects: count(status.objects),
-            newest_report: newest.map_or_else(
-                || "none yet".to_owned(),
-                |at| crate::notice::text::report_time(at).map_or(at.to_owned(), time),
-            ),
+            newest_report: newest
+                .map_or_else(|| "none yet".to_owned(), |at| report_time(at).map_or(at.to_owned(), time)),
             carried: Total::of(status.carry_over.iter().map(|carried| carried.objects)),
             left: Total::of(status.left_out.values().map(|left| left.objects)),
             chart: Chart::of(&status.runs),
@@ -160,11 +158,18 @@ impl CarriedRow {
     fn of(carried: &Carried, status: &Status) -> Self {
         let run = status.runs.iter().find(|run| run.run == carried.run);
         Self {
-            time: run.map_or_else(|| inert(carried.run.as_str()), RunSummary::report_text),
+            time: run.map_or_else(|| of_old(carried), RunSummary::report_text),
             objects: objects(carried.objects),
             reason: inert(&carried.reason),
         }
     }
+}
+
+/// The report's time of a run that the page does not tell of any more: its id begins with it.
+fn of_old(carried: &Carried) -> String {
+    let id = carried.run.as_str();
+    let at = id.get(..17).and_then(report_time);
+    at.map_or_else(|| inert(id), time)
 }
 
 impl LeftOutRow {

@@ -56,6 +56,8 @@ struct Summary {
     only_changes_copied: bool,
     /// Whether both bucket policies are as they were, once setup has taken its part away.
     policies_restored: bool,
+    /// The file that the status page was written to, as `ledger/status.html` tells it.
+    status_page: PathBuf,
     /// One for each delivered report.
     runs: Vec<Run>,
 }
@@ -138,6 +140,9 @@ async fn run(options: &Options) -> Result<Summary, Error> {
     show.step("comparing every object, byte by byte, with metadata and tags");
     let arrivals = compare(&route, &files).await?;
 
+    let status_page = write_status_page(&route).await?;
+    show.step(&format!("wrote the status page to {}", status_page.display()));
+
     show.step("deleting the stack's route; CloudFormation calls setup");
     route.take_down().await?;
     let policies_restored = policies_restored(&route, &show).await?;
@@ -153,10 +158,20 @@ async fn run(options: &Options) -> Result<Summary, Error> {
         seconds: (started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
         only_changes_copied: only_changes_copied && third.job_id.is_none(),
         policies_restored,
+        status_page,
         runs: vec![first, second, third],
     };
     show.summary(&summary, &arrivals)?;
     Ok(summary)
+}
+
+/// Writes the route's status page beside what was built.
+async fn write_status_page(route: &Route) -> Result<PathBuf, Error> {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| e2e::repository().join("target"), PathBuf::from);
+    std::fs::create_dir_all(&target)?;
+    let page = std::fs::canonicalize(target)?.join("status.html");
+    std::fs::write(&page, e2e::status::of(route).await?.html()?)?;
+    Ok(page)
 }
 
 /// Delivers a report, and follows what comes of it.
@@ -290,6 +305,7 @@ impl Show {
         }
         println!("  policies restored  {:>5}", if summary.policies_restored { "yes" } else { "no" });
         println!("  time          {:>9.1}s", summary.seconds);
+        println!("  status page   {}", summary.status_page.display());
         Ok(())
     }
 }
