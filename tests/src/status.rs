@@ -105,12 +105,14 @@ fn record(day: i64, at: Timestamp) -> Result<RunRecord, Error> {
     };
     let manifest =
         json!({ "key": format!("inventory/vendor-photos/transship/{time}/manifest.json"), "etag": "9e107d9d" });
-    let findings: Vec<String> = match day {
-        12 => HOSTILE_KEYS.iter().map(|key| format!("AccessDenied (403): 1 object: {key}")).collect(),
-        31 => vec!["the job failed: the copy role may not read the manifest".to_owned()],
-        _ if failed > 0 => vec![format!("AccessDenied (403): {failed} objects, such as albums/{day}/a.jpg")],
-        _ => Vec::new(),
+    let error = |objects, examples| json!({ "code": "AccessDenied", "status": 403, "objects": objects, "message": "Access Denied", "examples": examples });
+    let errors = match day {
+        12 => HOSTILE_KEYS.iter().map(|key| error(1, json!([key]))).collect(),
+        31 => json!([]),
+        _ if failed > 0 => json!([error(failed, json!([format!("albums/{day}/a.jpg")]))]),
+        _ => json!([]),
     };
+    let why = if day == 31 { json!(["the job failed: the copy role may not read the manifest"]) } else { json!([]) };
     let jobs = if matches!(state, "empty" | "superseded") {
         json!([])
     } else {
@@ -119,7 +121,7 @@ fn record(day: i64, at: Timestamp) -> Result<RunRecord, Error> {
     let outcome = if matches!(state, "open" | "superseded" | "empty") {
         Value::Null
     } else {
-        json!({ "settled": settled, "copied": copied, "failed": failed, "carried_over": failed, "findings": findings })
+        json!({ "settled": settled, "copied": copied, "failed": failed, "carried_over": failed, "errors": errors, "findings": why })
     };
     let planned = if state == "open" { 12_404 } else { copied + failed };
     Ok(serde_json::from_value(json!({

@@ -8,10 +8,13 @@ use serde_json::json;
 use super::text::{count, dollars, inert, objects, size};
 use super::{Finding, Links, RunSummary, Severity};
 use crate::ledger::{RunRecord, State};
-use crate::names::excerpt;
+use crate::names::{excerpt, excerpt_of};
 
 /// What one message lists at most of errors, of findings or of jobs: SNS takes 256 KB.
 const MOST: usize = 10;
+
+/// The most characters of a line with strangers' texts in it.
+const LINE: usize = 600;
 
 /// The most that SNS takes as a subject, in ASCII.
 /// <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>
@@ -114,7 +117,9 @@ fn worst(findings: &[Finding]) -> Severity {
 /// Strangers' texts in it, such as keys, may be of any length and number.
 fn shorten(run: &mut RunSummary) {
     run.findings.truncate(MOST);
-    run.findings.iter_mut().for_each(|finding| *finding = excerpt(finding));
+    run.findings.iter_mut().for_each(|finding| *finding = excerpt_of(finding, LINE));
+    run.errors.truncate(MOST);
+    run.errors.iter_mut().for_each(|group| group.message = excerpt(&group.message));
     run.jobs.truncate(MOST);
 }
 
@@ -148,6 +153,7 @@ fn run_text(links: &Links<'_>, record: &RunRecord, run: &RunSummary, findings: &
     line("Carried over to this run", run.retried.filter(|n| *n > 0).map(count));
     line("Copied", run.copied.map(count));
     line("Failed", run.failed.map(count));
+    line("Of these, not found", run.not_found.filter(|n| *n > 0).map(count));
     line("Carried over to the next", run.carried_over.filter(|n| *n > 0).map(count));
     line("Bytes planned", run.bytes.map(size));
     line("From report to outcome", run.duration_text());
@@ -155,10 +161,11 @@ fn run_text(links: &Links<'_>, record: &RunRecord, run: &RunSummary, findings: &
     for (reason, left_out) in &run.left_out {
         let _ = writeln!(text, "Left out, {}: {}", reason.as_str(), objects(left_out.objects));
     }
-    if !run.findings.is_empty() {
+    let lines = run.lines();
+    if !lines.is_empty() {
         let _ = writeln!(text, "\nWhat was found:");
-        for finding in &run.findings {
-            let _ = writeln!(text, "- {}", inert(finding));
+        for line in lines.iter().take(MOST) {
+            let _ = writeln!(text, "- {}", inert(&excerpt_of(line, LINE)));
         }
     }
     let _ = writeln!(text);
@@ -192,6 +199,10 @@ fn advice(state: State) -> &'static str {
         State::Failed => {
             "look at the job in the console: its failure reasons say what to mend. The whole plan is carried over, and the \
              next report brings it again."
+        }
+        State::Waiting => {
+            "confirm or cancel the job in the console (Run job, Cancel job). Until then no later report is planned, unless it \
+             takes this one's place; after 30 days the job fails."
         }
         State::CopiedWithFailures => {
             "nothing at once. What failed is carried over to the next run. If the same objects fail again, the completion \

@@ -39,7 +39,10 @@ pub fn of_run(record: &RunRecord) -> Vec<Metric> {
     }
     if let Some(outcome) = &record.outcome {
         metrics.push(count("ObjectsCopied", outcome.copied));
-        metrics.push(count("ObjectsFailed", outcome.failed));
+        // An object that was deleted before its copy is counted apart, so that no alarm goes off for it.
+        metrics.push(count("ObjectsFailed", outcome.failed.saturating_sub(outcome.not_found)));
+        metrics.push(count("ObjectsNotFound", outcome.not_found));
+        metrics.push(count("ObjectsStuck", outcome.stuck.as_ref().map_or(0, |stuck| stuck.objects)));
         metrics.push(count("ObjectsCarriedOver", outcome.carried_over));
         metrics.extend(since("ReportToSettled", text::report_time(&record.report.time), outcome.settled));
     }

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::{Links, Severity, text};
 use crate::config::CopyMode;
 use crate::job::RunId;
-use crate::ledger::{RunRecord, State};
+use crate::job::report::ErrorGroup;
+use crate::ledger::{Outcome, RunRecord, State, Stuck};
+use crate::names::ObjectKey;
 use crate::plan::{Count, Reason};
 
 /// What a run came to.
@@ -40,6 +42,8 @@ pub struct RunSummary {
     pub copied: Option<u64>,
     /// Tasks that failed; none before it is settled.
     pub failed: Option<u64>,
+    /// Of these, how many found no object, which is nobody's fault; none before it is settled.
+    pub not_found: Option<u64>,
     /// Objects that the next plan includes again; none before it is settled.
     pub carried_over: Option<u64>,
     /// Objects of its report that no job can copy, by reason.
@@ -47,7 +51,11 @@ pub struct RunSummary {
     /// Estimated, in US dollars; none where it was not estimated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimated_cost: Option<f64>,
-    /// One line for each thing a person should know, such as why tasks failed.
+    /// The failed tasks by their errors, the most frequent first; the first few kinds.
+    pub errors: Vec<ErrorGroup>,
+    /// Objects that run after run has failed to copy.
+    pub stuck: Option<Stuck>,
+    /// One line for each other thing a person should know.
     pub findings: Vec<String>,
     /// Its jobs.
     pub jobs: Vec<JobLinks>,
@@ -77,7 +85,7 @@ impl RunSummary {
             report_time: record.report.time.clone(),
             mode: record.mode,
             state: record.state,
-            severity: severity(record.state),
+            severity: severity(record),
             planned: record.planned,
             settled,
             seconds: settled.and_then(|at| seconds_since(&record.report.time, at)),
@@ -86,12 +94,29 @@ impl RunSummary {
             bytes: plan.map(|plan| plan.bytes),
             copied: outcome.map(|outcome| outcome.copied).or(nothing),
             failed: outcome.map(|outcome| outcome.failed).or(nothing),
+            not_found: outcome.map(|outcome| outcome.not_found).or(nothing),
             carried_over: outcome.map(|outcome| outcome.carried_over).or(nothing),
             left_out: plan.map(|plan| plan.left_out.clone()).unwrap_or_default(),
             estimated_cost: None,
+            errors: outcome.map(|outcome| outcome.errors.clone()).unwrap_or_default(),
+            stuck: outcome.and_then(|outcome| outcome.stuck.clone()),
             findings: outcome.map(|outcome| outcome.findings.clone()).unwrap_or_default(),
             jobs: record.jobs.iter().map(|record| job(&record.id)).collect(),
         }
+    }
+
+    /// What was found, in lines: what is stuck, what went wrong besides, then the errors. Keys in them are as they are.
+    pub fn lines(&self) -> Vec<String> {
+        let stuck = self.stuck.as_ref().map(|stuck| {
+            let objects = text::objects(stuck.objects);
+            format!("{objects} failed in {} runs in a row or more{}", stuck.runs, such_as(&stuck.examples))
+        });
+        let errors = self.errors.iter().map(|group| {
+            let status = group.status.map(|status| format!(" ({status})")).unwrap_or_default();
+            let message = if group.message.is_empty() { String::new() } else { format!(": {}", group.message) };
+            format!("{}{status}, {}{}{message}", group.code, text::objects(group.objects), such_as(&group.examples))
+        });
+        stuck.into_iter().chain(self.findings.iter().cloned()).chain(errors).collect()
     }
 
     /// Its state, by its name in the ledger.
@@ -116,10 +141,20 @@ fn seconds_since(report_time: &str, at: Timestamp) -> Option<i64> {
     (seconds >= 0).then_some(seconds)
 }
 
-fn severity(state: State) -> Severity {
-    match state {
+fn such_as(examples: &[ObjectKey]) -> String {
+    let keys: Vec<&str> = examples.iter().map(ObjectKey::as_str).collect();
+    if keys.is_empty() { String::new() } else { format!(", such as {}", keys.join(", ")) }
+}
+
+/// An object that was deleted before its copy is nothing to tell anybody of.
+fn severity(record: &RunRecord) -> Severity {
+    let only_not_found = |outcome: &Outcome| {
+        outcome.failed == outcome.not_found && outcome.stuck.is_none() && outcome.findings.is_empty()
+    };
+    match record.state {
         State::Failed => Severity::Alarm,
-        State::CopiedWithFailures => Severity::Warning,
+        State::CopiedWithFailures if record.outcome.as_ref().is_some_and(only_not_found) => Severity::Note,
+        State::CopiedWithFailures | State::Waiting => Severity::Warning,
         _ => Severity::Note,
     }
 }

@@ -33,10 +33,14 @@ pub(crate) fn record(time: &str, state: &str, copied: u64, failed: u64) -> RunRe
         "next": null, "requests": [], "jobs": [{ "kind": "copy", "id": "1-2-3" }],
         "outcome": {
             "settled": settled, "copied": copied, "failed": failed, "carried_over": failed,
-            "findings": if failed > 0 { json!(["AccessDenied (403): 3 objects"]) } else { json!([]) },
+            "errors": if failed > 0 { json!([error("AccessDenied", 403, failed)]) } else { json!([]) },
         },
     }))
     .unwrap()
+}
+
+fn error(code: &str, status: u16, objects: u64) -> Value {
+    json!({ "code": code, "status": status, "objects": objects, "message": "no", "examples": ["a/1.jpg", "a/2\n.jpg"] })
 }
 
 #[test]
@@ -97,7 +101,7 @@ Left out, too-large: 1 object
 Left out, archived: 4 objects
 
 What was found:
-- AccessDenied (403): 3 objects
+- AccessDenied (403), 3 objects, such as a/1.jpg, a/2\\u{{a}}.jpg: no
 
 What to do: nothing at once. What failed is carried over to the next run. If the same objects fail again, the completion report says why.
 
@@ -133,7 +137,10 @@ Status page: {page}
 fn however_much_was_found_a_message_fits() {
     with_links(|links| {
         let mut run = record("2025-06-02T01-00Z", "failed", 0, 9);
-        run.outcome.as_mut().unwrap().findings = vec!["k".repeat(5000); 500];
+        let outcome = run.outcome.as_mut().unwrap();
+        outcome.findings = vec!["k".repeat(5000); 500];
+        outcome.errors = serde_json::from_value(json!(vec![error(&"c".repeat(100), 500, 1); 20])).unwrap();
+        outcome.errors[0].message = "m".repeat(5000);
         let findings = vec![Finding::new(Severity::Alarm, "w".repeat(5000), "d".repeat(5000)); 500];
         let message = Message::of_run(links, &run, &findings);
         assert!(message.structured().len() < 200_000, "{}", message.structured().len());
@@ -153,7 +160,40 @@ fn problems_only_leaves_out_what_went_well() {
             |state, failed| Message::of_run(links, &record("2025-06-02T01-00Z", state, 5, failed), &[]).severity;
         assert_eq!(severity("copied", 0), Severity::Note);
         assert_eq!(severity("failed", 5), Severity::Alarm);
+        assert_eq!(severity("waiting for confirmation", 0), Severity::Warning);
         assert_eq!(Message::of_findings(links, &[]), None);
+    });
+}
+
+#[test]
+fn what_was_deleted_before_its_copy_alarms_nobody() {
+    with_links(|links| {
+        let mut run = record("2025-06-02T01-00Z", "copied with failures", 5, 3);
+        run.outcome.as_mut().unwrap().not_found = 3;
+        let value =
+            |run: &RunRecord, name| of_run(run).iter().find(|metric| metric.name == name).map(|metric| metric.value);
+        assert_eq!(Message::of_run(links, &run, &[]).severity, Severity::Note);
+        assert_eq!((value(&run, "ObjectsFailed"), value(&run, "ObjectsNotFound")), (Some(0), Some(3)));
+        run.outcome.as_mut().unwrap().not_found = 2;
+        assert_eq!(Message::of_run(links, &run, &[]).severity, Severity::Warning);
+        assert_eq!((value(&run, "ObjectsFailed"), value(&run, "ObjectsNotFound")), (Some(1), Some(2)));
+    });
+}
+
+#[test]
+fn what_fails_run_after_run_is_named_first() {
+    with_links(|links| {
+        let mut run = record("2025-06-02T01-00Z", "copied with failures", 5, 3);
+        let outcome = run.outcome.as_mut().unwrap();
+        outcome.not_found = 3;
+        outcome.stuck = serde_json::from_value(json!({ "runs": 5, "objects": 3, "examples": ["a/1.jpg"] })).unwrap();
+        let message = Message::of_run(links, &run, &[]);
+        assert_eq!(message.severity, Severity::Warning, "whatever else failed");
+        assert!(
+            message
+                .text
+                .contains("What was found:\n- 3 objects failed in 5 runs in a row or more, such as a/1.jpg\n- Acc")
+        );
     });
 }
 
@@ -183,6 +223,8 @@ fn metrics_say_what_the_record_says() {
             ("ObjectsSkippedDeleteMarker", 0),
             ("ObjectsCopied", 1201),
             ("ObjectsFailed", 3),
+            ("ObjectsNotFound", 0),
+            ("ObjectsStuck", 0),
             ("ObjectsCarriedOver", 3),
             ("ReportToSettled", 11_520),
         ]

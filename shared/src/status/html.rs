@@ -140,12 +140,12 @@ impl Row {
             },
             state: run.state_text(),
             class: class(run.state),
-            findings: run.findings.iter().map(|finding| inert(finding)).collect(),
+            findings: run.lines().iter().map(|line| inert(line)).collect(),
             changed: known(run.changed),
             retried: run.retried.filter(|n| *n > 0).map(count),
             copied: known(run.copied),
             failed: known(run.failed),
-            failing: run.failed.is_some_and(|n| n > 0),
+            failing: run.failed > run.not_found,
             size: run.bytes.map_or_else(|| UNKNOWN.to_owned(), size),
             duration: run.duration_text().unwrap_or_else(|| UNKNOWN.to_owned()),
             cost: run.estimated_cost.map_or_else(|| UNKNOWN.to_owned(), dollars),
@@ -193,8 +193,8 @@ impl LeftOutRow {
 fn class(state: State) -> &'static str {
     match state {
         State::Copied | State::Empty => "good",
-        State::CopiedWithFailures => "warning",
+        State::CopiedWithFailures | State::Waiting => "warning",
         State::Failed => "alarm",
-        State::Planned | State::Open | State::Waiting | State::Superseded => "quiet",
+        State::Planned | State::Open | State::Superseded => "quiet",
     }
 }

@@ -97,8 +97,8 @@ fn the_twin_keeps_its_shape() {
     );
     assert_eq!(
         names(&twin["runs"][0]),
-        "bytes carried_over changed copied failed findings jobs left_out mode planned report_time retried run seconds settled \
-         severity state"
+        "bytes carried_over changed copied errors failed findings jobs left_out mode not_found planned report_time retried \
+         run seconds settled severity state stuck"
     );
     assert_eq!(twin["carry_over"][0], json!({ "run": "r1", "reason": "failed tasks", "objects": 3 }));
     assert_eq!((&twin["schema"], &twin["as_of"]), (&json!(1), &json!("2025-07-01T00:00:00Z")));
@@ -110,6 +110,7 @@ fn strangers_texts_are_inert_on_the_page() {
     let key = "</script><img src=x onerror=alert(1)>\"'&{{7*7}}\u{202e}\n";
     let mut run = record("2025-06-02T01-00Z", "copied with failures", 1, 3);
     run.outcome.as_mut().unwrap().findings = vec![key.to_owned()];
+    run.outcome.as_mut().unwrap().errors[0].examples = vec![ObjectKey::from_plain(key)];
     run.jobs[0].id = "\"><script>".to_owned();
     let finding = Finding::new(Severity::Alarm, key, key);
     let html = status(&[(key, key, 3)], &[run], &[finding]).html().unwrap();
@@ -117,7 +118,7 @@ fn strangers_texts_are_inert_on_the_page() {
         assert!(!html.contains(raw), "{raw}");
     }
     let escaped = html.matches("{{7*7}}\\u{202e}\\u{a}").count();
-    assert_eq!(escaped, 6, "health, what, what to do, the run's finding, the carry-over's run and reason");
+    assert_eq!(escaped, 7, "health, what, what to do, the run's finding and error, the carry-over's run and reason");
 }
 
 #[test]
