@@ -161,11 +161,11 @@ fn run_text(links: &Links<'_>, record: &RunRecord, run: &RunSummary, findings: &
     for (reason, left_out) in &run.left_out {
         let _ = writeln!(text, "Left out, {}: {}", reason.as_str(), objects(left_out.objects));
     }
-    let lines = run.lines();
-    if !lines.is_empty() {
+    let found = run.lines();
+    if !found.is_empty() {
         let _ = writeln!(text, "\nWhat was found:");
-        for line in lines.iter().take(MOST) {
-            let _ = writeln!(text, "- {}", inert(&excerpt_of(line, LINE)));
+        for found in found.iter().take(MOST) {
+            let _ = writeln!(text, "- {}", inert(&excerpt_of(found, LINE)));
         }
     }
     let _ = writeln!(text);
