@@ -88,9 +88,9 @@ async fn a_damaged_baseline_is_refused_by_name_of_the_remedy_and_can_be_rebuilt(
         let route = copied_once().await;
         let committed = route.baseline().await.unwrap().unwrap().committed;
         let text = String::from_utf8(route.kept("ledger/baseline.json").await.unwrap().unwrap()).unwrap();
-        let damaged = damage(&text);
-        assert_ne!(damaged, text, "{name}");
-        put_baseline(&route, damaged.as_bytes()).await;
+        let broken = damage(&text);
+        assert_ne!(broken, text, "{name}");
+        put_baseline(&route, broken.as_bytes()).await;
 
         route.cloud.clock().turn(60);
         let report = route.deliver().await.unwrap();
