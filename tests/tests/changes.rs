@@ -206,7 +206,7 @@ async fn a_report_that_exceeds_the_memory_is_planned_range_by_range() {
     days.put_archived("cold").await;
     too_many(&mut days).await;
     let (runner, report) = runner(&days).await;
-    let handled = runner.handle(&report, &time(Instant::now() + Duration::from_secs(600))).await.unwrap();
+    let handled = runner.handle(&report, &time(Instant::now() + Duration::from_mins(10))).await.unwrap();
     assert!(matches!(handled, Handled::Created(_)), "{handled:?}");
     days.route.cloud.activity().settled().await;
     let records = days.route.records().await.unwrap();

@@ -58,7 +58,10 @@ fn file(text: &str) -> ResultsFile {
     }
 }
 
-fn read_all(text: &str) -> Result<((u64, u64), Vec<(String, Option<u16>, String)>), ReportError> {
+/// Key, HTTP status and error code.
+type Failed = (String, Option<u16>, String);
+
+fn read_all(text: &str) -> Result<((u64, u64), Vec<Failed>), ReportError> {
     let mut failed = Vec::new();
     let counts = read(text.as_bytes(), &file(text), |task| {
         failed.push((task.key.as_str().to_owned(), task.status, task.code.to_owned()));
