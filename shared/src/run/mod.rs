@@ -83,8 +83,9 @@ impl Runner {
     /// Handles a delivered report.
     pub async fn handle(&self, report: &Report, time: &Time) -> Result<Handled, RunError> {
         match self.settings.mode {
-            CopyMode::Changes => self.changes(report, time).await,
-            CopyMode::Everything => self.everything(report, time).await,
+            // On the heap: so many calls in a row make a large future.
+            CopyMode::Changes => Box::pin(self.changes(report, time)).await,
+            CopyMode::Everything => Box::pin(self.everything(report, time)).await,
         }
     }
 }
