@@ -43,6 +43,8 @@ pub(super) struct Contender {
     /// Run once before the race, unmeasured: what it is given.
     pub(super) prepare: Option<Vec<OsString>>,
     pub(super) command: Vec<OsString>,
+    /// Run in the first turn only: the slowest by far.
+    pub(super) once: bool,
     /// Cleared before each run.
     pub(super) folder: PathBuf,
     pub(super) output: Output,
@@ -179,6 +181,7 @@ impl Field<'_> {
             self.contender(name.to_owned(), kind, None, command(id, &keys), Output::Lines(keys.clone()));
         contender.folder = folder;
         contender.prepare = (peer == Peer::DuckdbPersisted).then(|| command("duckdb-prepare", &keys));
+        contender.once = peer == Peer::SortComm;
         contender
     }
 
@@ -191,7 +194,16 @@ impl Field<'_> {
         output: Output,
     ) -> Contender {
         let folder = self.folder(&name);
-        Contender { name, kind, decoder: build.map(|build| build.name), prepare: None, command, folder, output }
+        Contender {
+            name,
+            kind,
+            decoder: build.map(|build| build.name),
+            prepare: None,
+            command,
+            once: false,
+            folder,
+            output,
+        }
     }
 
     /// A folder of its own for each contender.

@@ -25,7 +25,7 @@ impl Outcome {
     }
 }
 
-/// Runs every contender `repeats` times, in turns.
+/// Runs every contender `repeats` times, in turns; those that are run once, once.
 pub(super) fn run(reports: &Reports, contenders: &[Contender], repeats: u32) -> Result<Vec<Outcome>, BenchError> {
     let scratch = tempfile::tempdir_in(&reports.folder).map_err(BenchError::at(&reports.folder))?;
     let mut runs: Vec<Result<Vec<Measured>, String>> = Vec::new();
@@ -39,6 +39,9 @@ pub(super) fn run(reports: &Reports, contenders: &[Contender], repeats: u32) -> 
     for turn in 1..=repeats {
         for (contender, runs) in contenders.iter().zip(&mut runs) {
             let Ok(so_far) = runs else { continue };
+            if contender.once && turn > 1 {
+                continue;
+            }
             eprint!("{turn} of {repeats}  {:<55}", contender.name);
             match once(reports, contender, scratch.path()) {
                 Ok(measured) => {

@@ -48,7 +48,7 @@ impl Results {
         let _ = writeln!(
             page,
             "- Reports: {before} and {after} rows; the second is {} MB, {} MB inflated; {} new, {} changed, {} gone\n\
-            - Medians of {} runs, taken in turns, all files in the page cache\n",
+            - Medians of {} runs, taken in turns (`sort` and `comm`: one run), all files in the page cache\n",
             self.pair.gzip_bytes[1] / 1_000_000,
             self.pair.raw_bytes[1] / 1_000_000,
             self.pair.new,
