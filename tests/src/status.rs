@@ -83,6 +83,11 @@ pub fn example(with_history: bool) -> Result<Status, Error> {
     Ok(Status::of(&links, Some(&baseline), &records, &findings(), now))
 }
 
+/// A settled run of that history.
+pub fn example_record() -> Result<RunRecord, Error> {
+    record(12, "2025-04-13T09:15:00Z".parse()?)
+}
+
 /// Numbers that look like some, and are the same each time.
 fn some(day: i64, from: i64, to: i64) -> i64 {
     from + (day * 7919 + day * day * 104_729) % (to - from)
