@@ -87,6 +87,7 @@ impl Documents {
             (destination, route.copy_role()),
             (destination, "transship-demo-setup"),
             (destination, "transship-demo-create-job"),
+            (destination, "transship-demo-settle-job"),
             (source, "transship-demo-source-access"),
         ] {
             let (arn, role) = read_role(account, name).await?;

@@ -49,8 +49,17 @@ pub fn together(events: &[Value]) -> Value {
 impl Route {
     /// Invokes `create-job` with an event and waits: its answer, or its error.
     pub async fn create_job(&self, event: &Value) -> Result<Result<Value, Value>, Error> {
+        self.invoke("create-job", event).await
+    }
+
+    /// Invokes `settle-job` as its schedule does, and waits: its answer, or its error.
+    pub async fn settle_job(&self) -> Result<Result<Value, Value>, Error> {
+        self.invoke("settle-job", &json!({ "source": "schedule" })).await
+    }
+
+    async fn invoke(&self, function: &str, event: &Value) -> Result<Result<Value, Value>, Error> {
         let id = format!("test-{}", event.to_string().len());
-        match self.cloud.functions().invoke(&self.cloud, "create-job", &id, event.to_string().into()).await? {
+        match self.cloud.functions().invoke(&self.cloud, function, &id, event.to_string().into()).await? {
             Outcome::Success(answer) => Ok(Ok(serde_json::from_slice(&answer)?)),
             Outcome::Error(error) => Ok(Err(serde_json::from_slice(&error)?)),
         }

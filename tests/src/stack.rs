@@ -66,8 +66,12 @@ pub async fn deploy(
     let manifest_bucket = make_bucket(account, &template.properties("ManifestBucket")?).await?;
     attach(cloud, account, &template, "setup", "Setup").await?;
     let environment = attach(cloud, account, &template, "create-job", "CreateJob").await?;
-    let events = &template.properties("CreateJob")?["Events"];
-    let triggers = triggers(events, &cloud::lambda::function_arn("create-job"))?;
+    attach(cloud, account, &template, "settle-job", "SettleJob").await?;
+    let mut triggers = Vec::new();
+    for (name, resource) in [("create-job", "CreateJob"), ("settle-job", "SettleJob")] {
+        let events = &template.properties(resource)?["Events"];
+        triggers.extend(self::triggers(events, &cloud::lambda::function_arn(name))?);
+    }
     let notifications = NotificationConfiguration::builder().set_lambda_function_configurations(Some(triggers)).build();
     let put = account.s3.put_bucket_notification_configuration().bucket(&manifest_bucket);
     put.notification_configuration(notifications).send().await?;
@@ -95,9 +99,14 @@ async fn attach(
     for policy in template.managed_policies(&role_resource)? {
         put_policy(account, &text(&properties["RoleName"])?, &policy.physical_id, &policy.document).await?;
     }
-    let settings: FunctionSettings = serde_json::from_value(
-        serde_json::json!({ "role": role, "environment": function["Environment"]["Variables"] }),
-    )?;
+    let mut environment = function["Environment"]["Variables"].clone();
+    for value in environment.as_object_mut().into_iter().flat_map(serde_json::Map::values_mut) {
+        if let Some(here) = value.as_str().and_then(by_binary) {
+            *value = here.into();
+        }
+    }
+    let settings: FunctionSettings =
+        serde_json::from_value(serde_json::json!({ "role": role, "environment": environment }))?;
     let environment = settings.environment.clone();
     cloud.functions().configure(cloud, name, settings)?;
     if let Some(config) = function.get("EventInvokeConfig") {
@@ -126,9 +135,29 @@ async fn make_role(account: &Clients, role: &Value) -> Result<String, Error> {
         .send()
         .await?;
     for policy in role["Policies"].as_array().into_iter().flatten() {
-        put_policy(account, &name, &text(&policy["PolicyName"])?, &policy["PolicyDocument"]).await?;
+        let document = &policy["PolicyDocument"];
+        put_policy(account, &name, &text(&policy["PolicyName"])?, document).await?;
+        if let Some(here) = of_functions_here(document) {
+            put_policy(account, &name, "functions-of-the-local-cloud", &here).await?;
+        }
     }
     Ok(made.role().ok_or("IAM made no role")?.arn().to_owned())
+}
+
+/// The local cloud calls functions by their binaries: what the template calls `transship-demo-setup` is `setup` there.
+fn by_binary(name: &str) -> Option<&str> {
+    let binary = name.strip_prefix("transship-demo-")?;
+    cloud::lambda::binaries::FUNCTIONS.contains(&binary).then_some(binary)
+}
+
+/// What a policy allows of the template's functions, allowed of the local cloud's; none if it speaks of none.
+fn of_functions_here(document: &Value) -> Option<Value> {
+    let statements = document["Statement"].as_array()?.iter();
+    let invoke = |statement: &&Value| statement["Action"] == "lambda:InvokeFunction";
+    let statements: Vec<Value> = statements.filter(invoke).cloned().collect();
+    let document = serde_json::json!({ "Version": "2012-10-17", "Statement": statements });
+    let here = document.to_string().replace(":function:transship-demo-", ":function:");
+    if statements.is_empty() { None } else { serde_json::from_str(&here).ok() }
 }
 
 /// The local cloud has inline policies only: a managed one is put as such, under its own name.

@@ -54,15 +54,18 @@ pub enum Presence {
 }
 
 impl Setting {
-    pub(crate) const fn required(name: &'static str) -> Self {
+    /// A setting that has to be set.
+    pub const fn required(name: &'static str) -> Self {
         Self { name, presence: Presence::Required }
     }
 
-    pub(crate) const fn optional(name: &'static str) -> Self {
+    /// A setting that may be left out.
+    pub const fn optional(name: &'static str) -> Self {
         Self { name, presence: Presence::Optional }
     }
 
-    pub(crate) const fn default(name: &'static str, value: &'static str) -> Self {
+    /// A setting that has a default.
+    pub const fn default(name: &'static str, value: &'static str) -> Self {
         Self { name, presence: Presence::Default(value) }
     }
 }

@@ -16,7 +16,12 @@ pub struct RunId(String);
 impl RunId {
     /// The run of a report.
     pub fn of(report: &Report) -> Self {
-        Self(format!("{}-{}", report.key.time(), report.etag))
+        Self::new(report.key.time(), &report.etag)
+    }
+
+    /// The run of the report of this time, `YYYY-MM-DDTHH-MMZ`, with this manifest.json.
+    pub fn new(time: &str, manifest: &ETag) -> Self {
+        Self(format!("{time}-{manifest}"))
     }
 
     /// The text.

@@ -10,17 +10,20 @@
 //! | `ledger/runs/<run>/everything.json` | a run of `CopyMode=Everything` |
 //! | `ledger/drafts/<run>/<baseline etag>.json` | how far a plan has come that takes several passes |
 //! | `ledger/carry-over/<run>/<job id>.csv` | what a job did not copy: bucket, key (percent-encoded), in how many runs in a row |
+//! | `ledger/watch.json` | since when the route is watched, and what is known to be wrong with it |
 //! | `ledger/actions/<time>-<action>-<request id>.json` | what a person told Transship to do: who, and when |
 
 mod action;
 mod baseline;
 mod run;
 pub mod store;
+mod watch;
 
 pub use action::{Action, Asked};
 pub use baseline::{Baseline, CarriedOver, CarryOver, Committed, Destination, Remains, Shard, Standing};
 pub use run::{ErrorGroup, Job, NextBaseline, Outcome, ReportRef, RunRecord, State, Stuck};
 pub use store::{Kept, Ledger, LedgerError};
+pub use watch::Watch;
 
 use crate::job::RunId;
 use crate::names::{ETag, ObjectKey};

@@ -12,11 +12,17 @@ mod everything;
 mod hear;
 mod jobs;
 mod rebuild;
+mod reports;
 mod settle;
+mod tend;
+mod watch;
 
 pub use error::RunError;
 pub use rebuild::Rebuilt;
+pub use reports::{Reports, Waiting};
 pub use settle::REPORT_COMES_WITHIN;
+pub use tend::{EVENTS_COME_WITHIN, Tended};
+pub use watch::{Frequency, Patience, Raised, watch};
 
 use std::time::Instant;
 

@@ -75,12 +75,16 @@ impl Runner {
         newer: bool,
         time: &Time,
     ) -> Result<Settled, RunError> {
+        let mut fates = Vec::new();
+        for job in &record.value.jobs {
+            fates.push(self.fate(&job.id, newer, time).await?);
+        }
+        let waits = if fates.contains(&Fate::Unconfirmed) { State::Waiting } else { State::Open };
         let mut parts = Vec::new();
-        for (job, request) in record.value.jobs.iter().zip(&record.value.requests) {
-            let fate = self.fate(&job.id, newer, time).await?;
+        for ((job, request), fate) in record.value.jobs.iter().zip(&record.value.requests).zip(fates) {
             match self.part(&record.value, (&job.id, request), fate, time.planning).await? {
                 Some(part) => parts.push(part),
-                None => return Ok(Settled::NotYet),
+                None => return self.not_yet(key, record, waits).await,
             }
         }
         let (state, outcome, carry_over) = together(&record.value, parts, self.bucket().now());
@@ -95,6 +99,16 @@ impl Runner {
         let closed = RunRecord { state, outcome: Some(outcome), ..record.value };
         let Ok(closed) = self.ledger.swap(key, closed, &record.etag).await? else { return Ok(Settled::Moved) };
         Ok(Settled::Closed(Box::new(closed)))
+    }
+
+    /// Notes what an open run waits for, if it is another thing than before.
+    async fn not_yet(&self, key: &ObjectKey, record: Kept<RunRecord>, waits: State) -> Result<Settled, RunError> {
+        if record.value.state != waits {
+            let waiting = RunRecord { state: waits, ..record.value };
+            // Whoever was first knows better.
+            let _ = self.ledger.swap(key, waiting, &record.etag).await?;
+        }
+        Ok(Settled::NotYet)
     }
 
     /// What one job of a run comes to; none if that cannot be told yet.

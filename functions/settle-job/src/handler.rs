@@ -1,0 +1,201 @@
+//! Looks after the route, whatever the event: a completion report, the schedule, or a person. An event is a hint that
+//! there may be something to do; nothing in it is believed, or even read.
+
+use std::io;
+use std::time::{Duration, Instant, SystemTime};
+
+use jiff::{SignedDuration, Timestamp};
+use lambda_runtime::{Context, LambdaEvent};
+use serde_json::Value;
+use transship::bucket::ManifestBucket;
+use transship::job::Persistence;
+use transship::ledger::{Kept, RunRecord, State, Watch};
+use transship::names::ObjectKey;
+use transship::notice::{EmitError, Emitter, Finding, Links, Message, Severity, of_route, of_run};
+use transship::run::{Raised, RunError, Runner, Tended, Time, watch};
+use transship::status::{Status, publish};
+
+use crate::answer::{Answer, Closed, Failed, Named};
+use crate::config::Config;
+use crate::others;
+
+/// Handles invocations. Holds nothing of one invocation for the next.
+#[derive(Debug)]
+pub(crate) struct Handler {
+    config: Config,
+    runner: Runner,
+    lambda: aws_sdk_lambda::Client,
+    emitter: Emitter,
+}
+
+/// What is left of the function's time for what follows settling: the findings, the status page and the answer.
+const AFTER_SETTLING: Duration = Duration::from_secs(60);
+/// For so long a denied CreateJob is tried again: the schedule does the rest.
+const DENIED: Duration = Duration::from_secs(20);
+/// How often setup is asked to check both accounts.
+const CHECK_EVERY: SignedDuration = SignedDuration::from_hours(6);
+
+impl Handler {
+    /// With these settings and clients.
+    pub(crate) fn new(
+        config: Config,
+        s3: &aws_sdk_s3::Client,
+        control: aws_sdk_s3control::Client,
+        lambda: aws_sdk_lambda::Client,
+    ) -> Result<Self, EmitError> {
+        let bucket = ManifestBucket::new(s3, &config.route);
+        // It plans nothing.
+        let runner = Runner::new(config.route.clone(), config.job.clone(), bucket, control, 0);
+        let emitter = Emitter::new(&config.route.name)?;
+        Ok(Self { config, runner, lambda, emitter })
+    }
+
+    /// Handles one invocation. An error makes Lambda try again, which is safe: what is closed stays closed.
+    pub(crate) async fn invoked(&self, event: LambdaEvent<Value>) -> Result<Answer, Failed> {
+        let failed = |error: RunError| Failed(error.to_string());
+        let mut tended = self.runner.tend(&time(&event.context)).await.map_err(failed)?;
+        let mut answer = Answer::default();
+        for run in &tended.closed {
+            run.log();
+            answer.closed.push(Closed { run: run.run.clone(), state: run.state });
+        }
+        answer.open = tended.open().map(|open| open.run.clone());
+        let mut more = Vec::new();
+        match self.hand_on(&tended).await {
+            Ok(handed_on) => answer.handed_on = handed_on,
+            Err(finding) => more.push(finding),
+        }
+        let kept = self.runner.watch_file().await.map_err(|error| failed(error.into()))?;
+        let now = self.runner.bucket().now();
+        let mut watched = kept.value.clone();
+        more.extend(self.check(&mut watched, now).await);
+        let mut raised = watch(&tended, watched.since, &self.config.patience, now);
+        raised.extend(more);
+        let new = self.raise(&mut watched, &raised, now);
+        if watched != kept.value {
+            self.runner.keep_watch(watched, &kept.etag).await.map_err(|error| failed(error.into()))?;
+        }
+        let told = self.tell(&mut tended, &raised, now).await.map_err(failed)?;
+        if new || told {
+            self.publish(&tended, &raised, now).await;
+        }
+        answer.findings = raised.into_iter().map(|Raised { name, finding }| Named { name, finding }).collect();
+        Ok(answer)
+    }
+
+    /// Tells `create-job` of the report that is to be planned next.
+    async fn hand_on(&self, tended: &Tended) -> Result<Option<ObjectKey>, Raised> {
+        let Some(report) = &tended.hand_on else { return Ok(None) };
+        let notice = report.notice(self.config.route.manifest_bucket.as_str());
+        match others::hand_on(&self.lambda, &self.config.create_job, &notice).await {
+            Ok(()) => {
+                tracing::info!(run = %report.run, manifest_key = %report.manifest, "handed on to create-job");
+                Ok(Some(report.manifest.clone()))
+            }
+            Err(error) => {
+                let what = format!("create-job cannot be told of {}: {error}", report.manifest);
+                let do_next = "see that settle-job's role may invoke create-job, and that create-job is there";
+                Err(Raised { name: "hand-on".to_owned(), finding: Finding::new(Severity::Alarm, what, do_next) })
+            }
+        }
+    }
+
+    /// What setup finds wrong in either account, asked anew every few hours.
+    async fn check(&self, watched: &mut Watch, now: Timestamp) -> Vec<Raised> {
+        let Some(setup) = &self.config.setup else { return Vec::new() };
+        if watched.checked.is_none_or(|at| now.duration_since(at) >= CHECK_EVERY) {
+            match others::check(&self.lambda, setup).await {
+                Ok(wrong) => (watched.checked, watched.wrong) = (Some(now), wrong),
+                Err(error) => tracing::warn!(error, "setup did not say how the accounts stand"),
+            }
+        }
+        let raised = |(check, (what, do_next)): (&String, &(String, String))| {
+            let finding = Finding::new(Severity::Alarm, format!("{check}: {what}"), do_next);
+            Raised { name: format!("setup {check}"), finding }
+        };
+        watched.wrong.iter().map(raised).collect()
+    }
+
+    /// Remembers what is raised, and logs what is new; whether anything has changed. One line of level ERROR for each thing
+    /// that somebody has to do something about.
+    fn raise(&self, watched: &mut Watch, raised: &[Raised], now: Timestamp) -> bool {
+        let before = std::mem::take(&mut watched.raised);
+        for Raised { name, finding } in raised {
+            let since = before.get(name).copied();
+            watched.raised.insert(name.clone(), since.unwrap_or(now));
+            if since.is_some() {
+                continue;
+            }
+            let (what, do_next) = (&finding.what, &finding.do_next);
+            match finding.severity {
+                Severity::Alarm => tracing::error!(name, what, do_next, "finding"),
+                Severity::Warning => tracing::warn!(name, what, do_next, "finding"),
+                Severity::Note => tracing::info!(name, what, do_next, "finding"),
+            }
+        }
+        for name in before.keys().filter(|name| !watched.raised.contains_key(*name)) {
+            tracing::info!(name, "finding is over");
+        }
+        before.keys().ne(watched.raised.keys())
+    }
+
+    /// Tells, once, what came of each run that is closed; whether there was one.
+    async fn tell(&self, tended: &mut Tended, raised: &[Raised], now: Timestamp) -> Result<bool, RunError> {
+        let links = self.links();
+        let findings: Vec<Finding> = raised.iter().map(|raised| raised.finding.clone()).collect();
+        let mut metrics = of_route(
+            tended.reports.newest.as_deref(),
+            tended.open().map(|open| open.planned),
+            now,
+        );
+        let untold = |(_, run): &&(ObjectKey, Kept<RunRecord>)| {
+            run.value.told.is_none() && run.value.state.is_closed() && run.value.state != State::Superseded
+        };
+        let untold: Vec<_> = tended.runs.iter().filter(untold).cloned().collect();
+        let any = !untold.is_empty();
+        for (key, run) in untold {
+            let record = run.value.clone();
+            // Noted first: of two that tell, one does; of a crash in between, the record and the status page tell.
+            if self.runner.told(&key, run).await? {
+                let message = Message::of_run(&links, &record, &findings);
+                tracing::info!(run = %record.run, subject = message.subject, text = message.text, "told");
+                metrics.extend(of_run(&record));
+            }
+        }
+        self.emit(&metrics);
+        Ok(any)
+    }
+
+    fn emit(&self, metrics: &[transship::notice::Metric]) {
+        let emitted: io::Result<()> = self.emitter.emit(metrics);
+        if let Err(error) = emitted {
+            tracing::warn!(%error, "metrics were not written");
+        }
+    }
+
+    /// Writes the status page. It is a view: if that fails, the next time writes it.
+    async fn publish(&self, tended: &Tended, raised: &[Raised], now: Timestamp) {
+        let findings: Vec<Finding> = raised.iter().map(|raised| raised.finding.clone()).collect();
+        let runs: Vec<RunRecord> = tended.runs.iter().map(|(_, run)| run.value.clone()).collect();
+        let status = Status::of(&self.links(), tended.baseline.as_ref(), &runs, &findings, now);
+        if let Err(error) = publish(self.runner.bucket(), &status).await {
+            tracing::warn!(%error, "the status page was not written");
+        }
+    }
+
+    fn links(&self) -> Links<'_> {
+        let Config { route, job, region, .. } = &self.config;
+        Links { route, home: region, report_prefix: &job.report_prefix }
+    }
+}
+
+/// How long this invocation may take. A deadline of 0 is that of an invocation without one.
+fn time(context: &Context) -> Time {
+    let left = match context.deadline {
+        0 => Duration::from_mins(10),
+        _ => context.deadline().duration_since(SystemTime::now()).unwrap_or_default(),
+    };
+    let settling = Instant::now() + left.saturating_sub(AFTER_SETTLING.min(left / 4));
+    let until = settling.min(Instant::now() + DENIED);
+    Time { persistence: Persistence { until, pause: Duration::from_secs(2) }, planning: settling }
+}

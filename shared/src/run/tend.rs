@@ -1,0 +1,150 @@
+//! Looks after a route, whoever asks and however often: drives what is stuck, settles what has ended, finds the report
+//! that is to be planned next. Everything that it does, somebody else may be doing at the same moment.
+
+use jiff::SignedDuration;
+
+use super::changes::ROUNDS;
+use super::reports::{Reports, Waiting};
+use super::settle::Settled;
+use super::{RunError, Runner, Time};
+use crate::config::CopyMode;
+use crate::ledger::{Baseline, Kept, LedgerError, RunRecord, State};
+use crate::names::ObjectKey;
+
+/// How a route stands, after what could be done was done.
+#[derive(Debug, Default)]
+pub struct Tended {
+    /// `baseline.json`; none before the first run, or if it cannot be read.
+    pub baseline: Option<Baseline>,
+    /// The newest runs with their records' keys, newest first.
+    pub runs: Vec<(ObjectKey, Kept<RunRecord>)>,
+    /// The runs that were closed just now, by this call and no other.
+    pub closed: Vec<RunRecord>,
+    /// The reports that lie there.
+    pub reports: Reports,
+    /// The report that `create-job` should be told of now.
+    pub hand_on: Option<Waiting>,
+    /// What did not work. The others were done all the same.
+    pub failed: Vec<RunError>,
+}
+
+impl Tended {
+    /// The run whose jobs are not known to have ended, or which has none yet though it is committed.
+    pub fn open(&self) -> Option<&RunRecord> {
+        let committed = self.baseline.as_ref().and_then(|baseline| baseline.committed.as_ref());
+        let is_open = |key: &ObjectKey, record: &RunRecord| match record.state {
+            State::Planned => record.mode == CopyMode::Everything || committed.is_some_and(|last| last.record == *key),
+            state => state.has_jobs_open(),
+        };
+        self.runs.iter().rev().find(|(key, record)| is_open(key, &record.value)).map(|(_, record)| &record.value)
+    }
+}
+
+/// So many of the newest runs are looked at.
+const RUNS: usize = 60;
+
+/// A report's own events, and Lambda's retries of them, come within this time: before, nobody needs to be told of it.
+pub const EVENTS_COME_WITHIN: SignedDuration = SignedDuration::from_mins(20);
+
+/// A function's longest time: a plan on which nobody has worked for longer is being made by nobody.
+const PLANNING: SignedDuration = SignedDuration::from_mins(16);
+
+impl Runner {
+    /// Does what can be done now. What fails stops nothing else; only if the manifest bucket cannot be read is it an error.
+    pub async fn tend(&self, time: &Time) -> Result<Tended, RunError> {
+        let mut tended = Tended::default();
+        if let Err(error) = self.tend_committed(&mut tended, time).await {
+            tended.failed.push(error);
+        }
+        tended.runs = self.ledger.newest_runs(RUNS).await?;
+        if self.tend_everything(&mut tended, time).await || !tended.closed.is_empty() {
+            tended.runs = self.ledger.newest_runs(RUNS).await?;
+        }
+        tended.reports = self.reports(tended.baseline.as_ref()).await?;
+        // Without its baseline nobody can tell what is to be planned, and create-job would say so each time.
+        if tended.failed.is_empty() {
+            tended.hand_on = self.next(&tended).await?;
+        }
+        Ok(tended)
+    }
+
+    /// Drives or settles the last committed run.
+    async fn tend_committed(&self, tended: &mut Tended, time: &Time) -> Result<(), RunError> {
+        for _ in 0..ROUNDS {
+            let Some(baseline) = self.ledger.baseline().await? else { return Ok(()) };
+            let last = baseline.value.committed.clone();
+            tended.baseline = Some(baseline.value.clone());
+            let Some(last) = last else { return Ok(()) };
+            let record = self.record(&last.record).await?;
+            match record.value.state {
+                State::Planned => drop(self.drive(&last.record, record, time).await?),
+                state if state.has_jobs_open() => {
+                    match self.settle(Some(&baseline), &last.record, record, false, time).await? {
+                        Settled::NotYet => return Ok(()),
+                        Settled::Closed(run) => tended.closed.push(run.value),
+                        Settled::Moved => {}
+                    }
+                }
+                _ => return Ok(()),
+            }
+        }
+        Err(RunError::Contended("the last committed run".to_owned()))
+    }
+
+    /// Drives and settles what runs in mode `Everything`, of which several may be open; whether it did anything.
+    async fn tend_everything(&self, tended: &mut Tended, time: &Time) -> bool {
+        let mut moved = false;
+        for (key, record) in tended.runs.clone() {
+            if record.value.mode != CopyMode::Everything || record.value.state.is_closed() {
+                continue;
+            }
+            let done = match record.value.state {
+                State::Planned => self.drive(&key, record, time).await.map(|_| Settled::Moved),
+                _ => self.settle(None, &key, record, false, time).await,
+            };
+            match done {
+                Ok(Settled::Closed(run)) => tended.closed.push(run.value),
+                Ok(Settled::Moved) => moved = true,
+                Ok(Settled::NotYet) => {}
+                Err(error) => tended.failed.push(error),
+            }
+        }
+        moved
+    }
+
+    /// The report that is to be planned next, if its own events do not see to it.
+    async fn next(&self, tended: &Tended) -> Result<Option<Waiting>, RunError> {
+        let Some(report) = tended.reports.waiting.first() else { return Ok(None) };
+        let is_open = tended.open().is_some_and(|open| open.state != State::Waiting);
+        if is_open && self.settings.mode == CopyMode::Changes {
+            return Ok(None);
+        }
+        let waits = self.bucket().now().duration_since(report.since);
+        if tended.closed.is_empty() && waits < EVENTS_COME_WITHIN {
+            return Ok(None);
+        }
+        if self.is_being_planned(&report.run, PLANNING).await? {
+            return Ok(None);
+        }
+        for older in &tended.reports.waiting[1..] {
+            tracing::info!(run = %older.run, by = %report.run, "superseded: a newer report waits as well");
+        }
+        Ok(Some(report.clone()))
+    }
+
+    /// Reads or makes `ledger/watch.json`.
+    pub async fn watch_file(&self) -> Result<Kept<crate::ledger::Watch>, LedgerError> {
+        self.ledger.watch().await
+    }
+
+    /// Writes `ledger/watch.json`, unless somebody else has meanwhile.
+    pub async fn keep_watch(&self, watch: crate::ledger::Watch, read: &crate::names::ETag) -> Result<(), LedgerError> {
+        self.ledger.keep_watch(watch, read).await
+    }
+
+    /// Notes that somebody was told what came of a run; false if somebody else has noted it.
+    pub async fn told(&self, key: &ObjectKey, record: Kept<RunRecord>) -> Result<bool, RunError> {
+        let told = RunRecord { told: Some(self.bucket().now()), ..record.value };
+        Ok(self.ledger.swap(key, told, &record.etag).await?.is_ok())
+    }
+}

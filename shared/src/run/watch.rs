@@ -1,0 +1,149 @@
+//! The watchdog: what is not as it should be with a route, and what to do about it. Calls nothing.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::tend::Tended;
+use crate::notice::text;
+use crate::notice::{Finding, Severity};
+
+/// How often S3 delivers a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Frequency {
+    /// Every day.
+    Daily,
+    /// On Sundays.
+    Weekly,
+}
+
+impl std::str::FromStr for Frequency {
+    type Err = crate::names::Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "Daily" => Ok(Self::Daily),
+            "Weekly" => Ok(Self::Weekly),
+            _ => Err(crate::names::Invalid::new("Daily or Weekly", text)),
+        }
+    }
+}
+
+impl Frequency {
+    /// How long the first report may take, by S3's documentation; and a day more where reports come by the week.
+    fn first(self) -> SignedDuration {
+        SignedDuration::from_hours(if self == Self::Daily { 48 } else { 9 * 24 })
+    }
+
+    /// How long after the scan of one report the next may come.
+    fn next(self) -> SignedDuration {
+        SignedDuration::from_hours(if self == Self::Daily { 30 } else { 9 * 24 })
+    }
+}
+
+/// What counts as too long.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// How often reports come.
+    pub frequency: Frequency,
+    /// How long a run may be open.
+    pub run_open: SignedDuration,
+}
+
+/// A finding, and the name by which it is known as the same the next time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Raised {
+    /// `no-report`, …
+    pub name: String,
+    /// What is so, and what to do.
+    pub finding: Finding,
+}
+
+/// How long a report that nothing stands in the way of may go unplanned.
+const UNHANDLED: SignedDuration = SignedDuration::from_hours(1);
+
+/// What is not as it should be. `since` is when the route was first looked at.
+pub fn watch(tended: &Tended, since: Timestamp, patience: &Patience, now: Timestamp) -> Vec<Raised> {
+    let found = [
+        no_report(tended, since, patience, now),
+        open_too_long(tended, patience, now),
+        unhandled(tended, now),
+        stuck(tended),
+    ];
+    found.into_iter().flatten().chain(tended.failed.iter().map(failing)).collect()
+}
+
+fn alarm(name: &str, what: String, do_next: impl Into<String>) -> Raised {
+    Raised { name: name.to_owned(), finding: Finding::new(Severity::Alarm, what, do_next) }
+}
+
+fn no_report(tended: &Tended, since: Timestamp, patience: &Patience, now: Timestamp) -> Option<Raised> {
+    let newest = tended.reports.newest.as_deref();
+    let (from, may_take) = match newest.and_then(text::report_time) {
+        Some(newest) => (newest, patience.frequency.next()),
+        None => (since, patience.frequency.first()),
+    };
+    if now.duration_since(from) <= may_take {
+        return None;
+    }
+    let what = match newest {
+        Some(newest) => format!("no inventory report has come since that of {newest}"),
+        None => "no inventory report has come yet".to_owned(),
+    };
+    let do_next = "S3 tells nobody when an export fails: invoke setup with {\"action\":\"check\"}, which looks at the \
+        inventory configuration, the manifest bucket's policy and the key of the reports";
+    Some(alarm("no-report", what, do_next))
+}
+
+fn open_too_long(tended: &Tended, patience: &Patience, now: Timestamp) -> Option<Raised> {
+    let open = tended.open().filter(|open| now.duration_since(open.planned) > patience.run_open)?;
+    let jobs: Vec<&str> = open.jobs.iter().map(|job| job.id.as_str()).collect();
+    let (what, do_next) = match (open.state, jobs.as_slice()) {
+        (crate::ledger::State::Waiting, _) => (
+            format!("job {} of run {} waits for its confirmation", jobs.join(", "), open.run),
+            "confirm it in the console, or cancel it: what it was to copy is then carried over",
+        ),
+        (_, []) => (
+            format!("run {} is committed and has no job", open.run),
+            "the log of settle-job says why CreateJob fails; it is tried again every time",
+        ),
+        _ => (
+            format!("run {} has been open since {}, with job {}", open.run, text::time(open.planned), jobs.join(", ")),
+            "look at the job in the console; if it hangs, cancel it: what it was to copy is then carried over",
+        ),
+    };
+    Some(alarm("run-open", what, do_next))
+}
+
+fn unhandled(tended: &Tended, now: Timestamp) -> Option<Raised> {
+    let report = tended.reports.waiting.first().filter(|_| tended.open().is_none())?;
+    if now.duration_since(report.since) <= UNHANDLED {
+        return None;
+    }
+    let what = format!(
+        "{} has been there since {}, and no run has been made of it",
+        report.manifest,
+        text::time(report.since)
+    );
+    let do_next =
+        "create-job is told of it each time: its log says in a line of level ERROR or WARN why it does not take it";
+    Some(alarm("report-unhandled", what, do_next))
+}
+
+fn stuck(tended: &Tended) -> Option<Raised> {
+    let last = tended.runs.iter().find_map(|(_, record)| record.value.outcome.as_ref())?;
+    let stuck = last.stuck.as_ref()?;
+    let keys: Vec<String> =
+        stuck.examples.iter().map(|key| format!("{:?}", crate::names::excerpt(key.as_str()))).collect();
+    let what =
+        format!("{} objects have failed in {} runs in a row, such as {}", stuck.objects, stuck.runs, keys.join(", "));
+    let do_next = "the completion report of the last run says why each of them failed";
+    Some(alarm("stuck", what, do_next))
+}
+
+fn failing(error: &super::RunError) -> Raised {
+    let severity = if error.is_transient() { Severity::Warning } else { Severity::Alarm };
+    let do_next = if error.is_transient() { "nothing at once: it is tried again" } else { "mend what the error names" };
+    Raised { name: "failing".to_owned(), finding: Finding::new(severity, error.to_string(), do_next) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,100 @@
+//! Tests of each thing that is watched.
+
+use super::*;
+use crate::config::CopyMode;
+use crate::job::{JobKind, RunId};
+use crate::ledger::{Job, Kept, Outcome, RunRecord, State, Stuck, tests};
+use crate::names::ObjectKey;
+use crate::run::{Reports, RunError, Waiting};
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+fn start() -> Timestamp {
+    "2026-11-01T00:00:00Z".parse().unwrap()
+}
+
+fn after(hours: i64) -> Timestamp {
+    start().checked_add(HOUR * i32::try_from(hours).unwrap()).unwrap()
+}
+
+fn patience(frequency: Frequency) -> Patience {
+    Patience { frequency, run_open: HOUR * 24 }
+}
+
+fn names(tended: &Tended, frequency: Frequency, hours: i64) -> Vec<String> {
+    watch(tended, start(), &patience(frequency), after(hours)).into_iter().map(|raised| raised.name).collect()
+}
+
+fn delivered(newest: &str) -> Tended {
+    Tended { reports: Reports { newest: Some(newest.to_owned()), waiting: Vec::new() }, ..Tended::default() }
+}
+
+fn with_run(state: State, jobs: &[&str]) -> Tended {
+    let mut record =
+        RunRecord::new(&tests::route(), CopyMode::Everything, &tests::report("2026-11-01T00-00Z", "aa"), start());
+    record.state = state;
+    record.jobs = jobs.iter().map(|id| Job { kind: JobKind::Copy, id: (*id).to_owned() }).collect();
+    let kept = Kept { value: record, etag: "e".parse().unwrap() };
+    Tended { runs: vec![(ObjectKey::from_plain("ledger/runs/r/e.json"), kept)], ..delivered("2026-11-10T00-00Z") }
+}
+
+#[test]
+fn a_report_that_does_not_come_is_missed_when_the_schedule_says_so() {
+    let none = Tended::default();
+    for (frequency, first) in [(Frequency::Daily, 48), (Frequency::Weekly, 9 * 24)] {
+        assert_eq!(names(&none, frequency, first), [""; 0]);
+        assert_eq!(names(&none, frequency, first + 1), ["no-report"]);
+    }
+    for (frequency, next) in [(Frequency::Daily, 30), (Frequency::Weekly, 9 * 24)] {
+        let one = delivered("2026-11-01T00-00Z");
+        assert_eq!(names(&one, frequency, next), [""; 0]);
+        assert_eq!(names(&one, frequency, next + 1), ["no-report"]);
+    }
+}
+
+#[test]
+fn a_run_is_not_open_for_ever_whatever_it_waits_for() {
+    for (state, jobs, told) in [
+        (State::Open, &["job-1"][..], "with job job-1"),
+        (State::Waiting, &["job-1"][..], "waits for its confirmation"),
+        (State::Planned, &[][..], "has no job"),
+    ] {
+        let tended = with_run(state, jobs);
+        assert_eq!(names(&tended, Frequency::Daily, 24), [""; 0], "{told}");
+        let raised = watch(&tended, start(), &patience(Frequency::Daily), after(25));
+        assert!(raised[0].name == "run-open" && raised[0].finding.what.contains(told), "{raised:?}");
+    }
+    for state in [State::Copied, State::Empty, State::Superseded, State::Failed, State::CopiedWithFailures] {
+        assert_eq!(names(&with_run(state, &["job-1"]), Frequency::Daily, 25), [""; 0]);
+    }
+}
+
+#[test]
+fn a_report_that_nothing_stands_in_the_way_of_is_not_left_lying() {
+    let manifest = ObjectKey::from_plain("inventory/s/i/2026-11-10T00-00Z/manifest.json");
+    let (etag, since) = ("aa".parse().unwrap(), start());
+    let waiting = Waiting { run: RunId::new("2026-11-10T00-00Z", &etag), manifest, etag, since };
+    let mut tended = delivered("2026-11-10T00-00Z");
+    tended.reports.waiting = vec![waiting.clone()];
+    assert_eq!(names(&tended, Frequency::Daily, 1), [""; 0]);
+    assert_eq!(names(&tended, Frequency::Daily, 2), ["report-unhandled"]);
+    let mut behind = with_run(State::Open, &["job-1"]);
+    behind.reports.waiting = vec![waiting];
+    assert_eq!(names(&behind, Frequency::Daily, 2), [""; 0], "it waits for the open run");
+}
+
+#[test]
+fn stuck_objects_and_failures_are_named() {
+    let mut tended = with_run(State::CopiedWithFailures, &["job-1"]);
+    let stuck = Stuck { runs: 5, objects: 2, examples: vec![ObjectKey::from_plain("a\nb")] };
+    tended.runs[0].1.value.outcome = Some(Outcome { stuck: Some(stuck), ..Outcome::default() });
+    tended.failed = vec![RunError::Contended("x".to_owned()), RunError::NoRecord(ObjectKey::from_plain("k"))];
+    let raised = watch(&tended, start(), &patience(Frequency::Daily), after(1));
+    assert!(
+        raised[0].finding.what.contains(r#"2 objects have failed in 5 runs in a row, such as "a\nb""#),
+        "{raised:?}"
+    );
+    let severities: Vec<Severity> = raised.iter().map(|raised| raised.finding.severity).collect();
+    assert_eq!(severities, [Severity::Alarm, Severity::Warning, Severity::Alarm]);
+    assert!(raised.iter().all(|raised| !raised.finding.do_next.is_empty()));
+}
