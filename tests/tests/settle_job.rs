@@ -34,9 +34,8 @@ async fn deliver(route: &Route, hours: i64) -> String {
 
 async fn run_of(route: &Route, report: &str) -> RunRecord {
     let records = route.records().await.unwrap();
-    let run = records.into_iter().find(|run| {
-        run.report.manifest.key.as_str() == report && run.state != State::Superseded
-    });
+    let run =
+        records.into_iter().find(|run| run.report.manifest.key.as_str() == report && run.state != State::Superseded);
     run.unwrap_or_else(|| panic!("no run: {:#?}", route.cloud.functions().logs("create-job")))
 }
 
@@ -207,7 +206,8 @@ async fn reports_that_do_not_come_are_missed() {
     route.cloud.clock().turn(31 * HOUR);
     assert_eq!(findings(&tick(&route).await), ["no-report"]);
     let errors = route.cloud.functions().logs("settle-job");
-    let errors = errors.iter().filter(|line| line.contains("\"level\":\"ERROR\"") && line.contains("no-report")).count();
+    let errors =
+        errors.iter().filter(|line| line.contains("\"level\":\"ERROR\"") && line.contains("no-report")).count();
     assert_eq!(errors, 2, "each time it begins, not each time it is seen");
 }
 

@@ -143,11 +143,7 @@ impl Handler {
     async fn tell(&self, tended: &mut Tended, raised: &[Raised], now: Timestamp) -> Result<bool, RunError> {
         let links = self.links();
         let findings: Vec<Finding> = raised.iter().map(|raised| raised.finding.clone()).collect();
-        let mut metrics = of_route(
-            tended.reports.newest.as_deref(),
-            tended.open().map(|open| open.planned),
-            now,
-        );
+        let mut metrics = of_route(tended.reports.newest.as_deref(), tended.open().map(|open| open.planned), now);
         let untold = |(_, run): &&(ObjectKey, Kept<RunRecord>)| {
             run.value.told.is_none() && run.value.state.is_closed() && run.value.state != State::Superseded
         };

@@ -10,11 +10,7 @@ use transship::error::AwsError;
 use transship::event::{self, Notice};
 
 /// Tells `create-job` of a report, as an event would.
-pub(crate) async fn hand_on(
-    lambda: &aws_sdk_lambda::Client,
-    function: &str,
-    notice: &Notice,
-) -> Result<(), AwsError> {
+pub(crate) async fn hand_on(lambda: &aws_sdk_lambda::Client, function: &str, notice: &Notice) -> Result<(), AwsError> {
     let request = lambda.invoke().function_name(function).invocation_type(InvocationType::Event);
     let answer = request.payload(Blob::new(event::again(notice).to_string())).send().await;
     answer.map(drop).map_err(|error| AwsError::new("Invoke", &error))
