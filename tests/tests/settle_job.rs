@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use cloud::batch::report::TaskFailure;
 use cloud::batch::{JobScript, ReportScript};
+use cloud::front::{Fault, When};
 use e2e::route::{INVENTORY_ID, MANIFEST_BUCKET, Route, SOURCE_BUCKET};
 use serde_json::Value;
 use transship::ledger::{RunRecord, State};
@@ -148,7 +149,6 @@ async fn a_committed_run_without_a_job_is_driven() {
     let route = with_objects(&[]).await;
     without_events(&route).await;
     let report = deliver(&route, 0).await;
-    use cloud::front::{Fault, When};
     route.cloud.faults().script_for("create-job", |seen| {
         if seen.operation == "CreateJob" { Fault::Crash(When::Before) } else { Fault::None }
     });

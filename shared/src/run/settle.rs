@@ -82,7 +82,7 @@ impl Runner {
         let waits = if fates.contains(&Fate::Unconfirmed) { State::Waiting } else { State::Open };
         let mut parts = Vec::new();
         for ((job, request), fate) in record.value.jobs.iter().zip(&record.value.requests).zip(fates) {
-            match self.part(&record.value, (&job.id, request), fate, time.planning).await? {
+            match Box::pin(self.part(&record.value, (&job.id, request), fate, time.planning)).await? {
                 Some(part) => parts.push(part),
                 None => return self.not_yet(key, record, waits).await,
             }

@@ -53,11 +53,11 @@ impl Runner {
     /// Does what can be done now. What fails stops nothing else; only if the manifest bucket cannot be read is it an error.
     pub async fn tend(&self, time: &Time) -> Result<Tended, RunError> {
         let mut tended = Tended::default();
-        if let Err(error) = self.tend_committed(&mut tended, time).await {
+        if let Err(error) = Box::pin(self.tend_committed(&mut tended, time)).await {
             tended.failed.push(error);
         }
         tended.runs = self.ledger.newest_runs(RUNS).await?;
-        if self.tend_everything(&mut tended, time).await || !tended.closed.is_empty() {
+        if Box::pin(self.tend_everything(&mut tended, time)).await || !tended.closed.is_empty() {
             tended.runs = self.ledger.newest_runs(RUNS).await?;
         }
         tended.reports = self.reports(tended.baseline.as_ref()).await?;
