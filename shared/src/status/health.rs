@@ -29,6 +29,9 @@ impl Health {
                 Severity::Alarm,
                 format!("The last run failed; its {} are carried over to the next", text::objects(carried)),
             ),
+            _ if runs.iter().any(|run| run.state == State::Waiting) => {
+                (Severity::Warning, "A job waits until somebody confirms it in the S3 console".to_owned())
+            }
             _ if carried > 0 => (
                 Severity::Warning,
                 format!("{} not copied yet: the next run includes them again", text::objects(carried)),

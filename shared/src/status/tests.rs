@@ -47,6 +47,12 @@ fn health_is_the_worst_that_is_so() {
         (Severity::Warning, "2 objects not copied yet: the next run includes them again")
     );
     assert_eq!(health(status(&carried, &[copied.clone(), failed], &[])).0, Severity::Alarm);
+    let waiting = record("2025-06-04T01-00Z", "waiting for confirmation", 0, 0);
+    let (severity, line) = health(status(&carried, &[waiting, copied.clone()], &[]));
+    assert_eq!(
+        (severity, line.as_str()),
+        (Severity::Warning, "A job waits until somebody confirms it in the S3 console")
+    );
     let findings = [
         Finding::new(Severity::Note, "nothing much", ""),
         Finding::new(Severity::Warning, "a little", ""),
