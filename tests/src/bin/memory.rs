@@ -25,8 +25,8 @@ struct Options {
     /// The release build of create-job
     #[arg(long)]
     create_job: PathBuf,
-    /// Megabytes that the function is told it has: what template.yaml gives it, and too few to plan in one go
-    #[arg(long, value_delimiter = ',', default_value = "3008,300")]
+    /// Megabytes that the function is told it has: what template.yaml gives it; `3008,300` also plans with too few to do it in one go
+    #[arg(long, value_delimiter = ',', default_value = "3008")]
     memory: Vec<u32>,
 }
 
