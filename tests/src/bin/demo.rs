@@ -70,7 +70,9 @@ impl Summary {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let options = Options::parse();
+    // `cargo demo --json` and `cargo demo -- --json` are the same: the alias has a `--` of its own.
+    let args = std::env::args_os().enumerate().filter(|(place, arg)| *place != 1 || arg != "--").map(|(_, arg)| arg);
+    let options = Options::parse_from(args);
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     match run(&options).await {
