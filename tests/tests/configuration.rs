@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_yaml_ng::Value;
 use transship::config::{Presence, Setting};
-use transship::setup::{PARAMETERS, PATIENCE_SECONDS, STACK_ID};
+use transship::setup::{PARAMETERS, PATIENCE_SECONDS, RELEASE, STACK_ID, TRIGGERS};
 
 const DOC: &str = include_str!("../../docs/CONFIGURATION.md");
 
@@ -72,8 +72,16 @@ fn the_template_gives_setup_every_parameter_twice() {
     let resources = &template["Resources"];
     let mut properties: Vec<&str> = PARAMETERS.iter().map(|parameter| parameter.property).collect();
     properties.extend(["ServiceToken", "ServiceTimeout"]);
+    properties.extend(TRIGGERS);
     assert_eq!(names(&resources["CopyRoute"]["Properties"]), sorted(properties));
     let mut variables: Vec<&str> = PARAMETERS.iter().map(|parameter| parameter.setting.name).collect();
     variables.extend(["ACCOUNT_ID", STACK_ID.name]);
     assert_eq!(names(&resources["Setup"]["Properties"]["Environment"]["Variables"]), sorted(variables));
+}
+
+/// CloudFormation calls setup only when a property changes: a release that left this one as it was would not be applied.
+#[test]
+fn the_template_names_this_release() {
+    let template: Value = serde_yaml_ng::from_str(include_str!("../../template.yaml")).unwrap();
+    assert_eq!(template["Resources"]["CopyRoute"]["Properties"]["Release"], RELEASE);
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use cloud::cloudformation::StackError;
 use cloud::front::{Fault, When};
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::{COPY_ROLE, DESTINATION_ACCOUNT, World, destination_account, properties, with};
 
 const TO_ARCHIVE: [(&str, &str); 2] = [
@@ -166,6 +166,37 @@ async fn another_path_of_the_copy_role_is_refused_and_its_rollback_is_not() {
     world.update(with(&[("CopyRolePath", "/elsewhere/")])).await.unwrap();
     let role = world.destination.iam.get_role().role_name(COPY_ROLE).send().await.unwrap().role.unwrap();
     assert_eq!(role.path(), "/elsewhere/");
+    world.delete().await.unwrap();
+    world.assert_nothing_is_left().await;
+}
+
+#[tokio::test]
+async fn a_deployment_that_only_asks_for_setup_again_puts_right_what_was_changed_by_hand() {
+    let mut world = world().await;
+    world.create(properties()).await.unwrap();
+    let before = state(&world).await;
+    let source = world.source_policy("vendor-photos").await.unwrap();
+    let mut policy = source.clone();
+    policy["Statement"].as_array_mut().unwrap().pop();
+    let put = world.source.s3.put_bucket_policy().bucket("vendor-photos").policy(policy.to_string());
+    put.send().await.unwrap();
+    world.destination.s3.delete_bucket_policy().bucket("photos-manifests").send().await.unwrap();
+    let iam = &world.destination.iam;
+    iam.delete_role_policy().role_name(COPY_ROLE).policy_name("copy").send().await.unwrap();
+    let report = world.command("check", &properties()).await;
+    let findings = report["findings"].as_array().unwrap();
+    let wrong: Vec<&Value> = findings.iter().filter(|finding| finding["state"] == "wrong").collect();
+    assert_eq!(wrong.len(), 3, "{report:#}");
+    assert!(wrong.iter().all(|finding| finding["do"].as_str().unwrap().contains("SetupAgain=")), "{report:#}");
+
+    let again = with(&[("SetupAgain", "1766400000")]);
+    let template = destination_account(&again);
+    let sent = template.properties("CopyRoute").unwrap();
+    assert_eq!(sent["SetupAgain"], json!("1766400000"), "what CloudFormation compares");
+    world.update(again.clone()).await.unwrap();
+    assert_eq!(state(&world).await, before);
+    assert_eq!(world.source_policy("vendor-photos").await, Some(source));
+    assert_eq!(world.command("check", &again).await["ok"], true);
     world.delete().await.unwrap();
     world.assert_nothing_is_left().await;
 }

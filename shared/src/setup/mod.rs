@@ -9,7 +9,7 @@ mod step;
 pub use denials::{Asker, Denial, denials};
 pub use deployment::{CANNED_ACLS, Deployment, Given, Place, SourceAccess};
 pub use key_policy::{KeyAccess, key_access};
-pub use parameters::{PARAMETERS, PATIENCE_SECONDS, Parameter, STACK_ID};
+pub use parameters::{PARAMETERS, PATIENCE_SECONDS, Parameter, RELEASE, STACK_ID, TRIGGERS};
 pub use step::{PhysicalId, Step, left_behind};
 
 #[cfg(test)]

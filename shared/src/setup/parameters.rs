@@ -30,6 +30,12 @@ pub const STACK_ID: Setting = Setting::optional("STACK_ID");
 /// How many seconds "access denied" is taken for a permission that IAM does not show everywhere yet.
 pub const PATIENCE_SECONDS: Setting = Setting::default("PATIENCE_SECONDS", "30");
 
+/// Properties of the custom resource that change only so that CloudFormation calls setup, which does not read them.
+pub const TRIGGERS: [&str; 2] = ["Release", "SetupAgain"];
+
+/// The value of the property `Release`: with a new release come its documents, though no parameter is another.
+pub const RELEASE: &str = env!("CARGO_PKG_VERSION");
+
 /// Every parameter of a deployment. All values are texts; an empty one was not given.
 pub const PARAMETERS: &[Parameter] = &[
     Parameter::required("Route", "ROUTE"),

@@ -6,7 +6,7 @@ use transship::policy::difference;
 use transship::policy::documents::manifest_bucket_statements;
 use transship::setup::{Asker, Denial, Deployment, denials};
 
-use super::{Finding, State, of_denials, region};
+use super::{AGAIN, Finding, State, of_denials, region};
 use crate::bucket_policy::lines;
 use crate::error::SetupError;
 use crate::live::{Live, caller, manifest_bucket};
@@ -49,7 +49,7 @@ async fn policy(live: &Live, deployment: &Deployment) -> Vec<Finding> {
         }
         Ok(difference) => {
             let found = lines(&difference).join(", ");
-            Finding::wrong(POLICY, found, "update the stack, so that setup puts these statements right")
+            Finding::wrong(POLICY, found, AGAIN)
         }
         Err(error) => Finding::unknown(POLICY, error.to_string(), "mend the bucket's policy"),
     };

@@ -13,6 +13,9 @@ use transship::setup::{Denial, Deployment};
 use crate::error::SetupError;
 use crate::live::Live;
 
+/// What to do about anything of ours. A deployment that changes nothing would not call setup.
+const AGAIN: &str = "deploy the stack with SetupAgain=$(date +%s), so that setup runs again and puts it right";
+
 /// The whole document.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {

@@ -2,12 +2,11 @@
 
 use transship::setup::Deployment;
 
-use super::Finding;
+use super::{AGAIN, Finding};
 use crate::iam::{Wanted, differences};
 use crate::live::Live;
 
 const ROLE: &str = "copy role";
-const AGAIN: &str = "update the stack, so that setup puts it right";
 
 /// One finding for the role, and one for each part of it.
 pub(super) async fn look(live: &Live, deployment: &Deployment) -> Vec<Finding> {

@@ -6,7 +6,7 @@ use transship::policy::documents::source_bucket_statements;
 use transship::policy::{difference, stale_principals};
 use transship::setup::{Asker, Deployment, denials};
 
-use super::{Finding, of_denials, region};
+use super::{AGAIN, Finding, of_denials, region};
 use crate::bucket_policy::lines;
 use crate::error::SetupError;
 use crate::inventory::{self, Inventory};
@@ -21,7 +21,6 @@ const INVENTORY: &str = "inventory configuration";
 const KEY: &str = "source bucket's default encryption";
 /// What a copy does there.
 const READS: [&str; 4] = ["s3:GetObject", "s3:GetObjectTagging", "s3:GetObjectAcl", "s3:GetObjectVersion"];
-const AGAIN: &str = "update the stack, so that setup puts it right";
 
 /// Everything about the source account.
 pub(super) async fn look(live: &Live, deployment: &Deployment) -> Vec<Finding> {
@@ -78,8 +77,10 @@ async fn policy(client: &Client, deployment: &Deployment) -> Vec<Finding> {
         let stale = if stale.is_empty() {
             Finding::ok(STALE, "none that was deleted")
         } else {
-            let todo = "a role or user was deleted: update the stack if the statement is Transship's, and else have the \
-                        bucket's owner remove that principal, since S3 takes no change of the policy before";
+            let todo = format!(
+                "a role or user was deleted: if the statement is Transship's, {AGAIN}; else have the bucket's owner remove \
+                 that principal, since S3 takes no change of the policy before"
+            );
             Finding::wrong(STALE, stale.join(", "), todo)
         };
         let denials = denials(&policy, Asker::Role(&route.role), &READS, &[objects], &owner)?;
