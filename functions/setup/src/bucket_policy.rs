@@ -51,7 +51,10 @@ impl Bucket<'_> {
     pub(crate) async fn policy(&self) -> Result<Option<String>, SetupError> {
         let call = self.client.get_bucket_policy().bucket(self.name.as_str());
         match call.expected_bucket_owner(self.account.as_str()).send().await {
-            Ok(got) => Ok(got.policy),
+            Ok(got) => match got.policy.filter(|policy| !policy.trim().is_empty()) {
+                Some(policy) => Ok(Some(policy)),
+                None => Err(SetupError::EmptyAnswer { bucket: self.name.to_string() }),
+            },
             Err(error) if error.code() == Some("NoSuchBucketPolicy") => Ok(None),
             Err(error) => {
                 Err(SetupError::aws("GetBucketPolicy", &error, self.target(), self.needs("s3:GetBucketPolicy")))
@@ -179,3 +182,6 @@ fn aborted(error: &AwsError) -> bool {
 fn is_unknown_principal(error: &AwsError) -> bool {
     error.code == "MalformedPolicy" && error.message.to_ascii_lowercase().contains("principal")
 }
+
+#[cfg(test)]
+mod tests;

@@ -40,6 +40,12 @@ pub(crate) enum SetupError {
         /// Why.
         error: PolicyError,
     },
+    /// S3 says neither what the policy is nor that there is none: taken for none, somebody's could be written over.
+    #[error("GetBucketPolicy of bucket {bucket} succeeded and holds no policy; it was left as it is: try again")]
+    EmptyAnswer {
+        /// The bucket.
+        bucket: String,
+    },
     /// S3 refuses every policy that names a principal that was deleted, so ours cannot be put beside it.
     #[error(
         "the policy of bucket {bucket} names a deleted role or user ({stale}), and S3 takes no change of such a policy; \
