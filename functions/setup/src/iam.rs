@@ -285,13 +285,38 @@ impl CopyRole<'_> {
             tracing::warn!(role = %self.arn(), why, "left alone: not this stack's");
             return Ok(());
         }
-        for name in persist(patience, concurrent, || self.policy_names()).await? {
-            persist(patience, concurrent, || self.delete_policy(&name)).await?;
-        }
-        persist(patience, concurrent, || self.delete()).await
+        persist(patience, not_gone_yet, || self.delete_with_policies()).await
     }
 
-    async fn policy_names(&self) -> Result<Vec<String>, SetupError> {
+    /// The role goes only without policies. Each attempt lists them anew.
+    async fn delete_with_policies(&self) -> Result<(), SetupError> {
+        for name in self.policy_names().await? {
+            self.delete_policy(&name).await?;
+        }
+        self.delete().await
+    }
+
+    /// The managed policies attached to the role, by their ARNs. setup attaches none.
+    pub(crate) async fn attached_policies(&self) -> Result<Vec<String>, SetupError> {
+        let mut arns = Vec::new();
+        let mut pages = self.client.list_attached_role_policies().role_name(self.name()).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            match page {
+                Ok(page) => {
+                    arns.extend(page.attached_policies().iter().filter_map(|a| a.policy_arn()).map(str::to_owned));
+                }
+                Err(error) if error.code() == Some("NoSuchEntity") => break,
+                Err(error) => {
+                    let needs = self.needs("iam:ListAttachedRolePolicies");
+                    return Err(SetupError::aws("ListAttachedRolePolicies", &error, self.arn(), needs));
+                }
+            }
+        }
+        Ok(arns)
+    }
+
+    /// The names of the role's inline policies.
+    pub(crate) async fn policy_names(&self) -> Result<Vec<String>, SetupError> {
         let mut names = Vec::new();
         let mut pages = self.client.list_role_policies().role_name(self.name()).into_paginator().send();
         while let Some(page) = pages.next().await {
@@ -336,6 +361,12 @@ fn concurrent(error: &AwsError) -> bool {
 /// A role that was just made is not seen everywhere at once.
 fn not_seen_yet(error: &AwsError) -> bool {
     error.code == "NoSuchEntity" || concurrent(error)
+}
+
+/// An inline policy that was just deleted is still there for some of IAM, or somebody put another one meanwhile. An
+/// attached policy is somebody's who has to detach it: no waiting helps.
+fn not_gone_yet(error: &AwsError) -> bool {
+    concurrent(error) || (error.code == "DeleteConflict" && !error.message.contains("detach"))
 }
 
 fn decoded(document: &str) -> String {

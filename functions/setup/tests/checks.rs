@@ -4,10 +4,13 @@
 
 mod support;
 
-use aws_sdk_s3::types::{ObjectOwnership, OwnershipControls, OwnershipControlsRule, PublicAccessBlockConfiguration};
+use aws_sdk_s3::types::{
+    ObjectOwnership, OwnershipControls, OwnershipControlsRule, PublicAccessBlockConfiguration, ServerSideEncryption,
+    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
+};
 use cloud::kms::Key;
 use serde_json::{Value, json};
-use support::{World, access_role, with};
+use support::{COPY_ROLE, World, access_role, properties, some_policy, with};
 
 const SOURCE_KEY: &str = "arn:aws:kms:us-east-1:111111111111:key/11111111-0000-0000-0000-000000000001";
 const COPIES_KEY: &str = "arn:aws:kms:us-east-1:222222222222:key/22222222-0000-0000-0000-000000000002";
@@ -102,4 +105,77 @@ async fn a_public_acl_is_wrong_where_public_access_is_blocked() {
         let acls = findings.find(|finding| finding["check"] == "destination bucket's ACLs").unwrap();
         assert_eq!(acls["state"], state, "{acls:#}");
     }
+}
+
+fn finding<'a>(report: &'a Value, check: &str) -> &'a Value {
+    report["findings"].as_array().unwrap().iter().find(|finding| finding["check"] == check).unwrap()
+}
+
+async fn encrypt(s3: &aws_sdk_s3::Client, bucket: &str, key: &str) {
+    let default = ServerSideEncryptionByDefault::builder().sse_algorithm(ServerSideEncryption::AwsKms);
+    let default = default.kms_master_key_id(key).build().unwrap();
+    let rule = ServerSideEncryptionRule::builder().apply_server_side_encryption_by_default(default).build();
+    let configuration = ServerSideEncryptionConfiguration::builder().rules(rule).build().unwrap();
+    let put = s3.put_bucket_encryption().bucket(bucket).server_side_encryption_configuration(configuration);
+    put.send().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_key_that_a_bucket_encrypts_with_by_default_is_to_be_named() {
+    let mut world = World::new().await;
+    world.create(properties()).await.unwrap();
+    for check in ["destination bucket's default encryption", "source bucket's default encryption"] {
+        let report = world.command("check", &properties()).await;
+        assert_eq!(finding(&report, check)["state"], "ok", "{report:#}");
+    }
+    encrypt(&world.destination.s3, "our-photos", COPIES_KEY).await;
+    encrypt(&world.source.s3, "vendor-photos", SOURCE_KEY).await;
+    let report = world.command("check", &properties()).await;
+    let copies = finding(&report, "destination bucket's default encryption");
+    assert_eq!(copies["state"], "wrong", "{report:#}");
+    assert!(copies["do"].as_str().unwrap().contains("name it as KmsKeyArn"), "{copies:#}");
+    let source = finding(&report, "source bucket's default encryption");
+    assert_eq!(source["state"], "wrong", "{report:#}");
+    assert!(source["do"].as_str().unwrap().contains("set SourceKmsKeyArn to"), "{source:#}");
+
+    let named = with(&KEYS);
+    world.update(named.clone()).await.unwrap();
+    let report = world.command("check", &named).await;
+    for check in ["destination bucket's default encryption", "source bucket's default encryption"] {
+        assert_eq!(finding(&report, check)["state"], "ok", "{report:#}");
+    }
+
+    // Others than the bucket's: a job names its key itself, and reads only what it may decrypt.
+    let key = |key: &str| format!("{}9", &key[..key.len() - 1]);
+    let (source, copies) = (key(SOURCE_KEY), key(COPIES_KEY));
+    let other = with(&[("SourceKmsKeyArn", source.as_str()), ("KmsKeyArn", copies.as_str())]);
+    world.update(other.clone()).await.unwrap();
+    let report = world.command("check", &other).await;
+    assert_eq!(finding(&report, "destination bucket's default encryption")["state"], "unknown", "{report:#}");
+    let source = finding(&report, "source bucket's default encryption");
+    assert_eq!(source["state"], "wrong", "{report:#}");
+    assert!(source["do"].as_str().unwrap().contains("takes one key"), "{source:#}");
+}
+
+#[tokio::test]
+async fn what_the_copy_role_has_beside_our_policy_is_wrong_and_a_boundary_is_to_be_looked_at() {
+    let mut world = World::new().await;
+    world.create(properties()).await.unwrap();
+    let report = world.command("check", &properties()).await;
+    assert_eq!(finding(&report, "copy role's other policies")["state"], "ok", "{report:#}");
+    assert_eq!(finding(&report, "copy role's boundary")["state"], "ok", "{report:#}");
+    let put = world.destination.iam.put_role_policy().role_name(COPY_ROLE).policy_name("more");
+    put.policy_document(some_policy().to_string()).send().await.unwrap();
+    let report = world.command("check", &properties()).await;
+    let others = finding(&report, "copy role's other policies");
+    assert_eq!(others["state"], "wrong", "{report:#}");
+    assert!(others["found"].as_str().unwrap().contains("inline more"), "{others:#}");
+    assert_eq!(report["ok"], false);
+
+    let bounded = with(&[("PermissionsBoundaryArn", "arn:aws:iam::222222222222:policy/edge")]);
+    world.update(bounded.clone()).await.unwrap();
+    let report = world.command("check", &bounded).await;
+    let boundary = finding(&report, "copy role's boundary");
+    assert_eq!(boundary["state"], "unknown", "{report:#}");
+    assert!(boundary["do"].as_str().unwrap().contains("policy/edge"), "{boundary:#}");
 }

@@ -152,6 +152,52 @@ async fn a_permission_that_is_not_seen_everywhere_yet_is_waited_for_in_every_cal
     world.assert_nothing_is_left().await;
 }
 
+/// IAM may not know everywhere yet that the inline policy is gone; and somebody may put another one meanwhile.
+#[tokio::test]
+async fn a_role_that_cannot_be_deleted_at_once_is_deleted_in_the_end() {
+    let mut world = World::new().await;
+    world.create(properties()).await.unwrap();
+    let iam = world.destination.iam.clone();
+    let (gone, deletes) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
+    let counted = Arc::clone(&deletes);
+    world.script(move |seen| match seen.operation.as_str() {
+        "DeleteRolePolicy" if gone.fetch_add(1, Ordering::SeqCst) == 0 => {
+            let put = iam.put_role_policy().role_name(COPY_ROLE).policy_name("theirs");
+            let put = put.policy_document(some_policy().to_string());
+            Fault::Then(Box::pin(async move {
+                put.send().await.unwrap();
+            }))
+        }
+        // The first is refused by the cloud itself.
+        "DeleteRole" if counted.fetch_add(1, Ordering::SeqCst) == 1 => {
+            refused(409, "DeleteConflict", "Cannot delete entity, must delete policies first.")
+        }
+        _ => Fault::None,
+    });
+    world.delete().await.unwrap();
+    assert_eq!(deletes.load(Ordering::SeqCst), 3);
+    world.assert_nothing_is_left().await;
+}
+
+/// A managed policy that somebody attached is theirs to detach, and they are told so at once.
+#[tokio::test]
+async fn a_role_with_an_attached_policy_is_not_waited_for() {
+    let mut world = World::new().await;
+    world.create(properties()).await.unwrap();
+    let deletes = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&deletes);
+    world.script(move |seen| {
+        if seen.operation != "DeleteRole" {
+            return Fault::None;
+        }
+        counted.fetch_add(1, Ordering::SeqCst);
+        refused(409, "DeleteConflict", "Cannot delete entity, must detach all policies first.")
+    });
+    let failed = world.delete().await.unwrap_err();
+    assert!(failed.to_string().contains("must detach all policies"), "{failed}");
+    assert_eq!(deletes.load(Ordering::SeqCst), 1);
+}
+
 /// CreateRole says that there is one, and it does not show itself for as long as `hidden` says.
 async fn with_a_role_that_hides(hidden: usize) -> (World, Result<(), StackError>, usize) {
     let mut world = World::new().await;

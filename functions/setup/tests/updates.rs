@@ -249,6 +249,37 @@ fn every_parameter_that_setups_permissions_depend_on_replaces_them() {
     assert_eq!(replaced, 9);
 }
 
+/// IAM takes 1,000 characters, and refuses to make the policy otherwise.
+#[test]
+fn the_description_of_setups_permissions_is_not_too_long_whatever_the_parameters() {
+    let template: serde_yaml_ng::Value = serde_yaml_ng::from_str(DESTINATION_ACCOUNT).unwrap();
+    let description = &template["Resources"]["SetupAccess"]["Properties"]["Description"];
+    let serde_yaml_ng::Value::Tagged(sub) = description else { panic!("{description:?}") };
+    let text = sub.value.as_str().unwrap();
+    let (mut longest, mut named) = (0, 0);
+    for (n, part) in text.split("${").enumerate() {
+        let Some((name, rest)) = part.split_once('}').filter(|_| n > 0) else {
+            longest += part.len();
+            continue;
+        };
+        // What has no MaxLength is bounded by its pattern.
+        longest += rest.len()
+            + match name {
+                "Route" => 32,
+                "ManifestBucketName" | "DestinationBucket" => 63,
+                other => usize::try_from(template["Parameters"][other]["MaxLength"].as_u64().unwrap()).unwrap(),
+            };
+        named += 1;
+    }
+    assert_eq!(named, 9, "{text}");
+    assert!(longest < 1000, "{longest} characters");
+    // The longest ARN of a key: a multi-Region key's id is no longer than another's.
+    let key = "arn:aws-us-gov:kms:ap-southeast-1:222222222222:key/11111111-2222-3333-4444-555555555555";
+    for parameter in ["SourceKmsKeyArn", "KmsKeyArn", "InventoryKmsKeyArn"] {
+        assert!(template["Parameters"][parameter]["MaxLength"].as_u64().unwrap() >= key.len() as u64, "{parameter}");
+    }
+}
+
 /// A Create that Lambda repeats, or that waits in its queue for hours, could run after the rollback's Delete.
 #[test]
 fn setup_is_not_called_before_its_retries_are_off_nor_without_its_permissions() {

@@ -5,6 +5,7 @@ use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::types::PublicAccessBlockConfiguration;
 use transship::setup::{Asker, Deployment, denials};
 
+use super::encryption::{self, Default};
 use super::{Finding, of_denials, region};
 use crate::bucket_policy::Bucket;
 use crate::error::SetupError;
@@ -12,6 +13,7 @@ use crate::live::{Live, caller};
 
 const ACL: &str = "destination bucket's ACLs";
 const POLICY: &str = "destination bucket's denials";
+const KEY: &str = "destination bucket's default encryption";
 /// What a copy does there.
 const WRITES: [&str; 3] = ["s3:PutObject", "s3:PutObjectTagging", "s3:PutObjectAcl"];
 
@@ -32,7 +34,38 @@ pub(super) async fn look(live: &Live, deployment: &Deployment) -> Vec<Finding> {
         .await,
         acl(&client, deployment).await,
         denied(&client, deployment).await,
+        default_key(&client, deployment).await,
     ]
+}
+
+/// Copies for which jobs name no key are encrypted with the bucket's own, which the copy role may then have to use.
+async fn default_key(client: &Client, deployment: &Deployment) -> Finding {
+    let route = &deployment.route;
+    let default = match encryption::default_key(client, &route.destination_bucket, &route.account).await {
+        Ok(default) => default,
+        Err(error) => {
+            let target = format!("bucket {}", route.destination_bucket);
+            let needs = format!("{} needs s3:GetEncryptionConfiguration on it", caller(deployment));
+            return Finding::unseen(KEY, &SetupError::of(error, target, needs));
+        }
+    };
+    match (default, &route.destination_key) {
+        (Default::S3, _) => Finding::ok(KEY, "SSE-S3"),
+        (Default::AwsManaged, _) => Finding::ok(KEY, "aws/s3, which every role of the account may use by way of S3"),
+        (Default::Key(key), Some(named)) if encryption::is(&key, named) => {
+            Finding::ok(KEY, format!("{key}, which KmsKeyArn names"))
+        }
+        (Default::Key(key), Some(named)) => Finding::unknown(
+            KEY,
+            format!("{key}; copies are encrypted with KmsKeyArn, {named}"),
+            format!("if copies are to be encrypted with {key}, name it as KmsKeyArn"),
+        ),
+        (Default::Key(key), None) => Finding::wrong(
+            KEY,
+            format!("{key}, and KmsKeyArn is empty: the copy role may not encrypt with it, so every copy would fail"),
+            format!("name it as KmsKeyArn (by the key's own ARN): {key}"),
+        ),
+    }
 }
 
 async fn acl(client: &Client, deployment: &Deployment) -> Finding {

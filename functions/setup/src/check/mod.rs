@@ -1,6 +1,7 @@
 //! `{"action":"check"}`: the live state of both accounts, held against what the route needs. Reads only.
 
 mod destination;
+mod encryption;
 mod keys;
 mod manifests;
 mod region;

@@ -1,11 +1,11 @@
 //! The source account, as far as its role lets us look.
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::ProvideErrorMetadata;
 use transship::policy::documents::source_bucket_statements;
 use transship::policy::{difference, stale_principals};
 use transship::setup::{Asker, Deployment, denials};
 
+use super::encryption::{self, Default};
 use super::{AGAIN, Finding, of_denials, region};
 use crate::bucket_policy::lines;
 use crate::error::SetupError;
@@ -118,36 +118,39 @@ async fn configuration(client: &Client, deployment: &Deployment) -> Finding {
 /// Objects under the AWS managed key cannot be read from another account, whatever policies say.
 async fn default_key(client: &Client, deployment: &Deployment) -> Finding {
     let route = &deployment.route;
-    let call = client.get_bucket_encryption().bucket(route.source_bucket.as_str());
-    let rules = match call.expected_bucket_owner(route.source_account.as_str()).send().await {
-        Ok(got) => {
-            got.server_side_encryption_configuration.map(|configuration| configuration.rules).unwrap_or_default()
-        }
-        Err(error) if error.code() == Some("ServerSideEncryptionConfigurationNotFoundError") => Vec::new(),
+    let default = match encryption::default_key(client, &route.source_bucket, &route.source_account).await {
+        Ok(default) => default,
         Err(error) => {
             let target = format!("bucket {}", route.source_bucket);
             let needs = format!("{} needs s3:GetEncryptionConfiguration on it", source_caller(deployment));
-            return Finding::unseen(KEY, &SetupError::aws("GetBucketEncryption", &error, target, needs));
+            return Finding::unseen(KEY, &SetupError::of(error, target, needs));
         }
     };
-    let default = rules.into_iter().find_map(|rule| rule.apply_server_side_encryption_by_default);
-    let Some(default) = default.filter(|default| default.sse_algorithm().as_str() != "AES256") else {
-        return Finding::ok(KEY, "SSE-S3");
-    };
-    let is_cross_account = route.source_account != route.account;
-    match default.kms_master_key_id() {
-        None if is_cross_account => aws_managed(),
-        Some(key) if is_cross_account && key.contains("alias/aws/s3") => aws_managed(),
-        None => Finding::ok(KEY, "aws/s3, within one account"),
-        Some(key) if route.source_keys.iter().any(|known| known.as_str() == key || is_id_of(known.as_str(), key)) => {
-            Finding::ok(KEY, format!("{key}, which SourceKmsKeyArn names"))
+    let key = match default {
+        Default::S3 => return Finding::ok(KEY, "SSE-S3"),
+        Default::AwsManaged if route.source_account == route.account => {
+            return Finding::ok(KEY, "aws/s3, within one account");
         }
-        Some(key) => Finding::wrong(
-            KEY,
-            format!("{key}, which SourceKmsKeyArn does not name: the copy role may not decrypt with it"),
-            "add the key's ARN to SourceKmsKeyArn, and the statement that preview shows to the key's policy",
-        ),
+        Default::AwsManaged => return aws_managed(),
+        Default::Key(key) => key,
+    };
+    if route.source_keys.iter().any(|known| encryption::is(&key, known)) {
+        return Finding::ok(KEY, format!("{key}, which SourceKmsKeyArn names"));
     }
+    let found = format!("{key}, which SourceKmsKeyArn does not name: the copy role may not decrypt with it");
+    let todo = match route.source_keys.first() {
+        None => {
+            "set SourceKmsKeyArn to the key's own ARN, and have its owner add the statement that preview then shows \
+                 to the key's policy"
+                .to_owned()
+        }
+        // A second key is not taken: every object has to be under one.
+        Some(named) => format!(
+            "SourceKmsKeyArn takes one key: have the bucket's owner make {named} the default again and copy the objects \
+             that are under {key} onto themselves; or, where all objects are under {key}, name that as SourceKmsKeyArn"
+        ),
+    };
+    Finding::wrong(KEY, found, todo)
 }
 
 fn aws_managed() -> Finding {
@@ -156,8 +159,4 @@ fn aws_managed() -> Finding {
         "the AWS managed key aws/s3, under which no object can be read from another account",
         "have the bucket's owner set a customer managed key as default and copy the objects onto themselves with it",
     )
-}
-
-fn is_id_of(arn: &str, id: &str) -> bool {
-    arn.rsplit('/').next() == Some(id)
 }
