@@ -7,7 +7,8 @@ use serde::Serialize;
 use transship::bucket::BucketError;
 use transship::inventory::FetchError;
 use transship::job::RunId;
-use transship::run::{Handled, Rebuilt, RunError};
+use transship::names::excerpt;
+use transship::run::{Handled, Rebuilt, Retried, RunError};
 
 /// The answer to an invocation.
 #[derive(Debug, Serialize)]
@@ -135,6 +136,19 @@ impl Record {
             None => "the next report is a full run".to_owned(),
         };
         Self::new("ledger/baseline.json", Outcome::Rebuilt).because(format_args!("{past}; {} tells who", rebuilt.entry))
+    }
+
+    /// A run's carry-over was planned, or not.
+    pub(crate) fn retried(run: &str, retried: Retried) -> Self {
+        let run = excerpt(run);
+        match retried {
+            Retried::Run(id, handled) => Self::handled(run, &id, handled),
+            Retried::Open(open) => Self::new(run, Outcome::Waiting)
+                .because(format_args!("run {open} is open: retry when it is settled, or let the next report do it")),
+            Retried::Nothing => Self::new(run, Outcome::Empty).because(
+                "nothing of this run is carried over: it was copied, is gone, or a later run has taken it over",
+            ),
+        }
     }
 
     /// A run has one copy job; a second job of it is logged beside.

@@ -11,6 +11,13 @@ pub(crate) enum Command {
         /// Who asks.
         by: Option<String>,
     },
+    /// `{"action":"retry","run":…}`, likewise.
+    Retry {
+        /// The run whose carry-over is planned.
+        run: String,
+        /// Who asks.
+        by: Option<String>,
+    },
 }
 
 impl Command {
@@ -20,7 +27,11 @@ impl Command {
         let by = event.get("by").and_then(Value::as_str).map(str::to_owned);
         Some(match action.as_str() {
             Some("rebuild") => Ok(Self::Rebuild { by }),
-            _ => Err(format!("action is {}, expected \"rebuild\"", excerpt(&action.to_string()))),
+            Some("retry") => match event.get("run").and_then(Value::as_str) {
+                Some(run) => Ok(Self::Retry { run: run.to_owned(), by }),
+                None => Err("retry names no run: {\"action\":\"retry\",\"run\":\"2026-01-01T00-00Z-…\"}".to_owned()),
+            },
+            _ => Err(format!("action is {}, expected \"rebuild\" or \"retry\"", excerpt(&action.to_string()))),
         })
     }
 }

@@ -98,6 +98,13 @@ impl Handler {
                     Err(error) => record(Outcome::of_run(&error)).because(error),
                 }
             }
+            Ok(Command::Retry { run, by }) => {
+                let asked = Asked { request_id: context.request_id.clone(), by };
+                match Box::pin(self.runner.retry(&run, &asked, &self.time(context))).await {
+                    Ok(retried) => Record::retried(&run, retried),
+                    Err(error) => record(Outcome::of_run(&error)).because(error),
+                }
+            }
             Err(reason) => Record::new("", Outcome::Refused).because(reason),
         }
     }

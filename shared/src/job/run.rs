@@ -24,10 +24,26 @@ impl RunId {
         Self(format!("{time}-{manifest}"))
     }
 
+    /// The run that a person's retry of this run is.
+    pub fn retry_by(&self, request_id: &str) -> Self {
+        Self(format!("{}{}", self.0, retry_suffix(request_id)))
+    }
+
+    /// Whether it is the retry that this invocation asked for.
+    pub fn is_retry_by(&self, request_id: &str) -> bool {
+        self.0.ends_with(&retry_suffix(request_id))
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Of a request's id as much as tells two retries of one run apart. A description, in which run ids stand, has room for no more.
+fn retry_suffix(request_id: &str) -> String {
+    let id: String = request_id.chars().filter(char::is_ascii_alphanumeric).take(16).collect();
+    format!("-retry-{id}")
 }
 
 impl fmt::Display for RunId {

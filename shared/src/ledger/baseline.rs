@@ -174,6 +174,20 @@ impl Baseline {
         })
     }
 
+    /// What it becomes by the commit of `record`, which plans again what it took over of this baseline, and nothing else. Reports
+    /// stay as past as they are.
+    pub fn retrying(&self, record: &RunRecord, key: &ObjectKey) -> Self {
+        let last = self.committed.clone();
+        let (report_time, etags) = last.map_or_else(
+            || (record.report.time.clone(), vec![record.report.manifest.etag.clone()]),
+            |last| (last.report_time, last.etags),
+        );
+        let committed = Committed { run: record.run.clone(), record: key.clone(), report_time, etags };
+        let mut next = Self { writes: self.writes + 1, committed: Some(committed), ..self.clone() };
+        next.carry_over.retain(|list| !record.carried.contains(list));
+        next
+    }
+
     /// What it becomes when objects of a run are carried over; none if they are already.
     pub fn carrying(&self, carry_over: Vec<CarryOver>) -> Option<Self> {
         let is_there = |new: &CarryOver| self.carry_over.iter().any(|c| c.run == new.run && c.which == new.which);

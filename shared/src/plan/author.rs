@@ -54,13 +54,7 @@ impl Author {
         folder: &str,
         pass: &str,
     ) -> Self {
-        let series = |name: &str| Series {
-            bucket: bucket.clone(),
-            runtime: runtime.clone(),
-            stem: format!("{folder}{name}-{pass}"),
-            open: None,
-            done: Vec::new(),
-        };
+        let series = |name: &str| Series::new(bucket, runtime, format!("{folder}{name}-{pass}"));
         Self {
             files: series("data/objects"),
             left_out: series("left-out"),
@@ -109,7 +103,7 @@ fn encoded(key: &str) -> EncodedKey {
 
 /// CSV files, one after the other. No field of ours needs quotes: keys are percent-encoded.
 #[derive(Debug)]
-struct Series {
+pub(super) struct Series {
     bucket: ManifestBucket,
     runtime: tokio::runtime::Handle,
     stem: String,
@@ -118,7 +112,13 @@ struct Series {
 }
 
 impl Series {
-    fn line(&mut self, fields: &[&str]) -> io::Result<()> {
+    /// Files whose keys begin with `stem`.
+    pub(super) fn new(bucket: &ManifestBucket, runtime: &tokio::runtime::Handle, stem: String) -> Self {
+        Self { bucket: bucket.clone(), runtime: runtime.clone(), stem, open: None, done: Vec::new() }
+    }
+
+    /// Writes one row.
+    pub(super) fn line(&mut self, fields: &[&str]) -> io::Result<()> {
         let upload = self.open.get_or_insert_with(|| {
             let key = ObjectKey::from_plain(format!("{}-{:05}.csv", self.stem, self.done.len()));
             Upload::new(self.bucket.clone(), self.runtime.clone(), key)
@@ -143,7 +143,8 @@ impl Series {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Vec<Written>, BucketError> {
+    /// Ends the files.
+    pub(super) fn finish(mut self) -> Result<Vec<Written>, BucketError> {
         self.end()?;
         Ok(self.done)
     }

@@ -50,7 +50,25 @@ pub(super) fn load(
         return Ok(None);
     }
     let mut keys = CarryOver::new(key);
-    let mut reader = Reader { bucket, runtime, keys: &mut keys };
+    let mut take = |key: &ObjectKey| {
+        keys.insert(key.as_str());
+        Ok(())
+    };
+    let whole = each(bucket, runtime, lists, &mut take)?;
+    Ok(whole.then_some(keys))
+}
+
+/// What becomes of each key.
+type Take<'a> = &'a mut dyn FnMut(&ObjectKey) -> io::Result<()>;
+
+/// Takes each key of all `lists`; false if one of them is not there any more.
+pub(super) fn each(
+    bucket: &ManifestBucket,
+    runtime: &Handle,
+    lists: &[ledger::CarryOver],
+    take: Take<'_>,
+) -> Result<bool, PlanError> {
+    let mut reader = Reader { bucket, runtime, take };
     for list in lists {
         let whole = match &list.which {
             ledger::CarriedOver::Keys(file) => {
@@ -62,16 +80,16 @@ pub(super) fn load(
         };
         if !whole {
             tracing::warn!(run = %list.run, "the plan that is carried over is not there any more");
-            return Ok(None);
+            return Ok(false);
         }
     }
-    Ok(Some(keys))
+    Ok(true)
 }
 
 struct Reader<'a> {
     bucket: &'a ManifestBucket,
     runtime: &'a Handle,
-    keys: &'a mut CarryOver,
+    take: Take<'a>,
 }
 
 impl Reader<'_> {
@@ -108,7 +126,7 @@ impl Reader<'_> {
                 Ok(true) => {
                     let key = row.get(column).ok_or_else(|| unreadable("a row has too few columns".to_owned()))?;
                     let key = EncodedKey::new(key).decode().map_err(|invalid| unreadable(invalid.to_string()))?;
-                    self.keys.insert(key.as_str());
+                    (self.take)(&key).map_err(of_io)?;
                 }
                 Err(error) => {
                     let text = excerpt(&error.to_string());

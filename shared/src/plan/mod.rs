@@ -8,10 +8,12 @@ mod error;
 mod make;
 mod pass;
 mod reason;
+mod retry;
 
 pub use error::PlanError;
 pub use make::{Limits, Made, Planner};
 pub use reason::{Reason, verdict};
+pub use retry::Retry;
 
 use std::collections::BTreeMap;
 

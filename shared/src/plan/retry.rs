@@ -1,0 +1,70 @@
+//! Plans what is carried over by itself, without a report. Calls S3.
+
+use std::io::{self, Write};
+
+use tokio::runtime::Handle;
+
+use super::author::{self, Series};
+use super::error::of_io;
+use super::{Plan, PlanError, carry};
+use crate::bucket::{ManifestBucket, Upload, Written};
+use crate::config::{JobSettings, Route};
+use crate::delta::{CarryOver, HashKey};
+use crate::job::Submitted;
+use crate::ledger;
+use crate::names::ObjectKey;
+
+/// What is to be planned, and where the plan goes.
+#[derive(Debug, Clone)]
+pub struct Retry {
+    /// The manifest bucket.
+    pub bucket: ManifestBucket,
+    /// The route.
+    pub route: Route,
+    /// The partition of all ARNs.
+    pub partition: String,
+    /// The plan's folder, with a slash at its end.
+    pub folder: String,
+    /// The time of the report that the objects were planned by, `YYYY-MM-DDTHH-MMZ`.
+    pub time: String,
+    /// What is to be copied: each object once, in whatever list it is.
+    pub lists: Vec<ledger::CarryOver>,
+    /// By which keys are hashed.
+    pub key: HashKey,
+}
+
+impl Retry {
+    /// With these settings.
+    pub fn partition(settings: &JobSettings) -> String {
+        settings.role.partition().to_owned()
+    }
+
+    /// Writes the plan; none if a list is not there any more. Blocks.
+    pub fn make(&self, runtime: &Handle) -> Result<Option<Plan>, PlanError> {
+        let mut seen = CarryOver::new(&self.key);
+        let mut files = Series::new(&self.bucket, runtime, format!("{}data/objects", self.folder));
+        let source = self.route.source_bucket.as_str();
+        let mut take = |key: &ObjectKey| -> io::Result<()> {
+            if seen.contains(key.as_str()) {
+                return Ok(());
+            }
+            seen.insert(key.as_str());
+            files.line(&[source, key.encode().as_str()])
+        };
+        if !carry::each(&self.bucket, runtime, &self.lists, &mut take)? {
+            return Ok(None);
+        }
+        let (objects, files) = (seen.len() as u64, files.finish()?);
+        let manifest = self.manifest(runtime, &files)?;
+        Ok(Some(Plan { manifest: Some(manifest), objects, carried_over: objects, ..Plan::default() }))
+    }
+
+    fn manifest(&self, runtime: &Handle, files: &[Written]) -> Result<Submitted, PlanError> {
+        let bytes = author::manifest(&self.route, &self.partition, &self.time, files)?;
+        let key = ObjectKey::from_plain(format!("{}manifest.json", self.folder));
+        let mut upload = Upload::new(self.bucket.clone(), runtime.clone(), key);
+        upload.write_all(&bytes).map_err(of_io)?;
+        let Written { key, etag, version_id, .. } = upload.finish()?;
+        Ok(Submitted { key, etag, version_id })
+    }
+}

@@ -1,0 +1,153 @@
+//! Plans a run's carry-over now, without waiting for the next report: a run of its own. For a person who has mended what kept
+//! the objects from being copied.
+
+use tokio::runtime::Handle;
+
+use super::changes::ROUNDS;
+use super::settle::Settled;
+use super::{Handled, RunError, Runner, Time};
+use crate::bucket::Taken;
+use crate::config::CopyMode;
+use crate::delta::HashKey;
+use crate::job::{RunId, copy_job};
+use crate::ledger::{Action, Asked, Baseline, CarryOver, Kept, RunRecord, State, baseline_key, plan_folder, run_key};
+use crate::names::ObjectKey;
+use crate::plan::{PlanError, Retry};
+
+/// What became of a retry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Retried {
+    /// It has become this run, and what that has come to.
+    Run(RunId, Handled),
+    /// A run is open: it has to be settled first.
+    Open(RunId),
+    /// Nothing of the run is carried over: it was copied, or is gone, or a later run has taken it over.
+    Nothing,
+}
+
+impl Runner {
+    /// Plans what is carried over of the run of this id.
+    pub async fn retry(&self, run: &str, asked: &Asked, time: &Time) -> Result<Retried, RunError> {
+        let mut noted = false;
+        for _ in 0..ROUNDS {
+            let Some(baseline) = self.ledger.baseline().await? else { return Ok(Retried::Nothing) };
+            if let Some(retried) = self.open_before(&baseline, asked, time).await? {
+                return Ok(retried);
+            }
+            let now = self.ledger.baseline().await?;
+            let Some(baseline) = now.filter(|now| now.etag == baseline.etag) else { continue };
+            let of_run = |list: &&CarryOver| list.run.as_str() == run;
+            let lists: Vec<CarryOver> = baseline.value.carry_over.iter().filter(of_run).cloned().collect();
+            let Some(first) = lists.first().cloned() else { return Ok(Retried::Nothing) };
+            if !noted {
+                let action = Action::new("retry", self.bucket().now(), asked, Some(&first.run));
+                self.ledger.note(&action).await?;
+                noted = true;
+            }
+            let Some((key, record)) = self.planned_again(&baseline, &first.run, lists, asked).await? else {
+                return Ok(Retried::Nothing);
+            };
+            let next = baseline.value.retrying(&record.value, &key);
+            if self.ledger.swap(&baseline_key(), next, &baseline.etag).await?.is_err() {
+                // Somebody else moved it: by this very call, tried again, or another way, which the next round sees.
+                continue;
+            }
+            let id = record.value.run.clone();
+            tracing::info!(run = %id, by = asked.by, "carry-over is planned again");
+            let handled = self.drive(&key, record, time).await?;
+            return Ok(Retried::Run(id, handled));
+        }
+        Err(RunError::Contended(format!("retry of {run}")))
+    }
+
+    /// What stands in the way: the last run, if it is open; or this very retry, if it was cut off before.
+    async fn open_before(
+        &self,
+        baseline: &Kept<Baseline>,
+        asked: &Asked,
+        time: &Time,
+    ) -> Result<Option<Retried>, RunError> {
+        let Some(last) = &baseline.value.committed else { return Ok(None) };
+        let record = self.record(&last.record).await?;
+        if last.run.is_retry_by(&asked.request_id) {
+            let handled = self.drive(&last.record, record, time).await?;
+            return Ok(Some(Retried::Run(last.run.clone(), handled)));
+        }
+        match record.value.state {
+            State::Planned => self.drive(&last.record, record, time).await.map(drop)?,
+            state if state.has_jobs_open() => {
+                match self.settle(Some(baseline), &last.record, record, false, time).await? {
+                    Settled::NotYet => return Ok(Some(Retried::Open(last.run.clone()))),
+                    Settled::Closed(run) => run.value.log(),
+                    Settled::Moved => {}
+                }
+            }
+            _ => return Ok(None),
+        }
+        // It has just moved: it is read again, and by then it is open, closed or somebody else's.
+        let state = self.record(&last.record).await?.value.state;
+        Ok(state.has_jobs_open().then(|| Retried::Open(last.run.clone())))
+    }
+
+    /// The record of a retry on this baseline; none if what is carried over cannot be read any more.
+    async fn planned_again(
+        &self,
+        baseline: &Kept<Baseline>,
+        run: &RunId,
+        lists: Vec<CarryOver>,
+        asked: &Asked,
+    ) -> Result<Option<(ObjectKey, Kept<RunRecord>)>, RunError> {
+        let id = run.retry_by(&asked.request_id);
+        let key = run_key(&id, &baseline.etag);
+        if let Some(record) = self.ledger.run(&key).await? {
+            return Ok(Some((key, record)));
+        }
+        let Some(before) = self.record_of(run).await? else { return Ok(None) };
+        let retry = Retry {
+            bucket: self.bucket().clone(),
+            route: self.route.clone(),
+            partition: Retry::partition(&self.settings),
+            folder: plan_folder(&id, &baseline.etag),
+            time: before.report.time.clone(),
+            lists: lists.clone(),
+            key: HashKey::from_hex(&baseline.value.hash_key).ok_or(PlanError::HashKey)?,
+        };
+        let runtime = Handle::current();
+        let Some(plan) = tokio::task::spawn_blocking(move || retry.make(&runtime)).await?? else { return Ok(None) };
+        let requests = plan.manifest.iter().map(|m| copy_job(&self.route, &self.settings, &id, m)).collect();
+        let record = RunRecord {
+            run: id,
+            state: State::Planned,
+            planned: self.bucket().now(),
+            baseline: Some(baseline.etag.clone()),
+            plan: Some(plan),
+            next: None,
+            requests,
+            jobs: Vec::new(),
+            carried: lists,
+            outcome: None,
+            told: None,
+            ..before
+        };
+        Ok(Some(match self.ledger.create(&key, &record).await? {
+            Ok(record) => (key, record),
+            Err(Taken) => {
+                let record = self.record(&key).await?;
+                (key, record)
+            }
+        }))
+    }
+
+    /// The record of a run that has had its jobs.
+    async fn record_of(&self, run: &RunId) -> Result<Option<RunRecord>, RunError> {
+        for listed in self.bucket().all_below(&format!("{}{run}/", crate::ledger::RUNS), None).await? {
+            if let Some(record) = self.ledger.run(&listed.key).await?
+                && record.value.mode == CopyMode::Changes
+                && !record.value.jobs.is_empty()
+            {
+                return Ok(Some(record.value));
+            }
+        }
+        Ok(None)
+    }
+}
