@@ -7,11 +7,13 @@ use std::time::{Duration, Instant, SystemTime};
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::Value;
+use transship::aws;
 use transship::bucket::ManifestBucket;
+use transship::config::Env;
 use transship::job::Persistence;
 use transship::ledger::{Kept, RunRecord, State, Watch};
 use transship::names::ObjectKey;
-use transship::notice::{EmitError, Emitter, Finding, Links, Message, Severity, of_route, of_run};
+use transship::notice::{Emitter, Finding, Links, Message, Severity, of_route, of_run};
 use transship::run::{Raised, RunError, Runner, Tended, Time, watch};
 use transship::status::{Status, publish};
 
@@ -29,31 +31,29 @@ pub(crate) struct Handler {
 }
 
 /// What is left of the function's time for what follows settling: the findings, the status page and the answer.
-const AFTER_SETTLING: Duration = Duration::from_secs(60);
+const AFTER_SETTLING: Duration = Duration::from_mins(1);
 /// For so long a denied CreateJob is tried again: the schedule does the rest.
 const DENIED: Duration = Duration::from_secs(20);
 /// How often setup is asked to check both accounts.
 const CHECK_EVERY: SignedDuration = SignedDuration::from_hours(6);
 
 impl Handler {
-    /// With these settings and clients.
-    pub(crate) fn new(
-        config: Config,
-        s3: &aws_sdk_s3::Client,
-        control: aws_sdk_s3control::Client,
-        lambda: aws_sdk_lambda::Client,
-    ) -> Result<Self, EmitError> {
-        let bucket = ManifestBucket::new(s3, &config.route);
-        // It plans nothing.
+    /// With the settings of `env`; every wrong one is named.
+    pub(crate) async fn from_env(env: &(impl Env + Sync)) -> Result<Self, lambda_runtime::Error> {
+        let config = Config::from_env(env)?;
+        let sdk = aws::sdk_config().await;
+        let bucket = ManifestBucket::new(&aws::s3(&sdk), &config.route);
+        let control = aws::s3_control(&sdk, &config.route.destination_region);
+        // It plans nothing, so that it needs no memory for it.
         let runner = Runner::new(config.route.clone(), config.job.clone(), bucket, control, 0);
         let emitter = Emitter::new(&config.route.name)?;
-        Ok(Self { config, runner, lambda, emitter })
+        Ok(Self { config, runner, lambda: aws::lambda(&sdk), emitter })
     }
 
     /// Handles one invocation. An error makes Lambda try again, which is safe: what is closed stays closed.
     pub(crate) async fn invoked(&self, event: LambdaEvent<Value>) -> Result<Answer, Failed> {
         let failed = |error: RunError| Failed(error.to_string());
-        let mut tended = self.runner.tend(&time(&event.context)).await.map_err(failed)?;
+        let mut tended = Box::pin(self.runner.tend(&time(&event.context))).await.map_err(failed)?;
         let mut answer = Answer::default();
         for run in &tended.closed {
             run.log();
@@ -71,7 +71,7 @@ impl Handler {
         more.extend(self.check(&mut watched, now).await);
         let mut raised = watch(&tended, watched.since, &self.config.patience, now);
         raised.extend(more);
-        let new = self.raise(&mut watched, &raised, now);
+        let new = raise(&mut watched, &raised, now);
         if watched != kept.value {
             self.runner.keep_watch(watched, &kept.etag).await.map_err(|error| failed(error.into()))?;
         }
@@ -114,29 +114,6 @@ impl Handler {
             Raised { name: format!("setup {check}"), finding }
         };
         watched.wrong.iter().map(raised).collect()
-    }
-
-    /// Remembers what is raised, and logs what is new; whether anything has changed. One line of level ERROR for each thing
-    /// that somebody has to do something about.
-    fn raise(&self, watched: &mut Watch, raised: &[Raised], now: Timestamp) -> bool {
-        let before = std::mem::take(&mut watched.raised);
-        for Raised { name, finding } in raised {
-            let since = before.get(name).copied();
-            watched.raised.insert(name.clone(), since.unwrap_or(now));
-            if since.is_some() {
-                continue;
-            }
-            let (what, do_next) = (&finding.what, &finding.do_next);
-            match finding.severity {
-                Severity::Alarm => tracing::error!(name, what, do_next, "finding"),
-                Severity::Warning => tracing::warn!(name, what, do_next, "finding"),
-                Severity::Note => tracing::info!(name, what, do_next, "finding"),
-            }
-        }
-        for name in before.keys().filter(|name| !watched.raised.contains_key(*name)) {
-            tracing::info!(name, "finding is over");
-        }
-        before.keys().ne(watched.raised.keys())
     }
 
     /// Tells, once, what came of each run that is closed; whether there was one.
@@ -183,6 +160,29 @@ impl Handler {
         let Config { route, job, region, .. } = &self.config;
         Links { route, home: region, report_prefix: &job.report_prefix }
     }
+}
+
+/// Remembers what is raised, and logs what is new; whether anything has changed. One line of level ERROR for each thing
+/// that somebody has to do something about.
+fn raise(watched: &mut Watch, raised: &[Raised], now: Timestamp) -> bool {
+    let before = std::mem::take(&mut watched.raised);
+    for Raised { name, finding } in raised {
+        let since = before.get(name).copied();
+        watched.raised.insert(name.clone(), since.unwrap_or(now));
+        if since.is_some() {
+            continue;
+        }
+        let (what, do_next) = (&finding.what, &finding.do_next);
+        match finding.severity {
+            Severity::Alarm => tracing::error!(name, what, do_next, "finding"),
+            Severity::Warning => tracing::warn!(name, what, do_next, "finding"),
+            Severity::Note => tracing::info!(name, what, do_next, "finding"),
+        }
+    }
+    for name in before.keys().filter(|name| !watched.raised.contains_key(*name)) {
+        tracing::info!(name, "finding is over");
+    }
+    before.keys().ne(watched.raised.keys())
 }
 
 /// How long this invocation may take. A deadline of 0 is that of an invocation without one.

@@ -25,6 +25,7 @@ impl RunId {
     }
 
     /// The run that a person's retry of this run is.
+    #[must_use]
     pub fn retry_by(&self, request_id: &str) -> Self {
         Self(format!("{}{}", self.0, retry_suffix(request_id)))
     }

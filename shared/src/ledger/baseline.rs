@@ -176,6 +176,7 @@ impl Baseline {
 
     /// What it becomes by the commit of `record`, which plans again what it took over of this baseline, and nothing else. Reports
     /// stay as past as they are.
+    #[must_use]
     pub fn retrying(&self, record: &RunRecord, key: &ObjectKey) -> Self {
         let last = self.committed.clone();
         let (report_time, etags) = last.map_or_else(

@@ -129,13 +129,12 @@ impl Runner {
             told: None,
             ..before
         };
-        Ok(Some(match self.ledger.create(&key, &record).await? {
-            Ok(record) => (key, record),
-            Err(Taken) => {
-                let record = self.record(&key).await?;
-                (key, record)
-            }
-        }))
+        let record = match self.ledger.create(&key, &record).await? {
+            Ok(record) => record,
+            // Somebody planned the same at the same time; theirs is the record.
+            Err(Taken) => self.record(&key).await?,
+        };
+        Ok(Some((key, record)))
     }
 
     /// The record of a run that has had its jobs.
