@@ -10,6 +10,7 @@ pub mod config;
 pub mod delta;
 pub mod error;
 pub mod event;
+mod fast;
 pub mod inventory;
 pub mod job;
 pub mod ledger;

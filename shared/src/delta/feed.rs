@@ -7,6 +7,9 @@ use super::md5::{self, State};
 /// Bytes that are held of each file.
 const BUFFER: usize = 256 * 1024;
 
+/// Bytes that may wait for their MD5.
+const WAITING: usize = 64 * 1024;
+
 /// Compressed bytes on their way to the decoder.
 pub(super) struct Feed {
     source: Box<dyn Read + Send>,
@@ -58,12 +61,17 @@ impl Feed {
 
     /// Sums up what was read of several files.
     pub(super) fn sum_up<'f>(feeds: impl Iterator<Item = &'f mut Self>) {
+        let feeds: Vec<_> = feeds.filter(|feed| feed.unsummed() > 0).collect();
+        let least = feeds.iter().map(|feed| feed.unsummed()).min().unwrap_or(0);
         let mut lanes: Vec<_> = feeds
-            .filter_map(|feed| {
-                let blocks = (feed.end - feed.summed) / md5::BLOCK * md5::BLOCK;
+            .into_iter()
+            .map(|feed| {
+                let all = feed.unsummed();
+                // What a file has more than the others waits for the next time, side by side.
+                let blocks = if all > least + WAITING { all } else { least };
                 let from = feed.summed;
                 feed.summed += blocks;
-                (blocks > 0).then(|| (&mut feed.sum, &feed.buffer[from..from + blocks]))
+                (&mut feed.sum, &feed.buffer[from..from + blocks])
             })
             .collect();
         // Of similar length side by side: the rest of the longer ones is summed up alone.
@@ -89,12 +97,17 @@ impl Feed {
         self.failed.take()
     }
 
+    /// Bytes that wait to be summed up: whole blocks.
+    fn unsummed(&self) -> usize {
+        (self.end - self.summed) / md5::BLOCK * md5::BLOCK
+    }
+
     fn sum_alone(&mut self) {
         Self::sum_up(std::iter::once(self));
     }
 
     fn fill(&mut self) -> io::Result<()> {
-        if self.end - self.summed >= md5::BLOCK {
+        if self.unsummed() > WAITING {
             self.sum_alone();
         }
         let keep = self.start.min(self.summed);

@@ -9,8 +9,11 @@ use super::hash::Hash;
 use super::queue::{Parcel, To};
 use crate::inventory::{BadRow, Row, RowError, RowReader, Span};
 
-/// Rows that are looked up together: their memory is asked for at once, so that the processor does not wait for each.
+/// Rows that are looked up together, in two steps, so that memory has come when it is needed.
 const TOGETHER: usize = 64;
+
+/// Bytes of rows that are handed over together: each time, the sink's thread wakes up.
+const WORTH_WAKING: usize = 64 * 1024;
 
 /// What all files of a run share.
 #[derive(Clone, Copy)]
@@ -35,6 +38,8 @@ pub(super) struct Lane<'a> {
     file: File<'a>,
     /// Rows so far.
     rows: u64,
+    /// Rows for the sink that are too few to wake it.
+    parcel: Parcel,
 }
 
 /// What the lanes of a thread share, since they take turns.
@@ -51,6 +56,7 @@ impl<'a> Desk<'a> {
             rows: RowReader::new(run.input.schema),
             batch: Batch {
                 waiting: Vec::with_capacity(TOGETHER),
+                placed: Vec::with_capacity(TOGETHER),
                 identity: Vec::with_capacity(2048),
                 parcel: Parcel::default(),
                 counts: Counts::default(),
@@ -76,6 +82,8 @@ struct Waiting {
 /// Rows that are looked up together, and what came of those before.
 struct Batch {
     waiting: Vec<Waiting>,
+    /// Those before them, whose entries are on their way.
+    placed: Vec<Waiting>,
     identity: Vec<u8>,
     parcel: Parcel,
     counts: Counts,
@@ -105,7 +113,7 @@ impl<'a> Lane<'a> {
         let file = &run.input.files[index];
         let source = run.input.source.open(index);
         let source = source.map_err(|error| DeltaError::Read { file: file.key.clone(), error })?;
-        Ok(Self { run, index, file: File::new(file, source), rows: 0 })
+        Ok(Self { run, index, file: File::new(file, source), rows: 0, parcel: Parcel::default() })
     }
 
     /// Reads compressed bytes ahead.
@@ -122,9 +130,11 @@ impl<'a> Lane<'a> {
         let bytes = self.feed().read_so_far();
         let ended = self.file.decode(&mut desk.text)?;
         let (run, batch) = (self.run, &mut desk.batch);
+        batch.parcel = std::mem::take(&mut self.parcel);
         let text = desk.text.bytes();
         desk.rows.resume(self.rows);
         let used = desk.rows.split(text, ended, |row| batch.add(run, text, &row)).and_then(|used| {
+            batch.look_up(run, text)?;
             batch.look_up(run, text)?;
             Ok(used)
         });
@@ -135,7 +145,12 @@ impl<'a> Lane<'a> {
         self.file.keep(&text[used..]);
         let rows = desk.rows.rows() - std::mem::replace(&mut self.rows, desk.rows.rows());
         (run.input.progress)(Progress { rows, bytes: self.feed().read_so_far() - bytes });
-        Ok((std::mem::take(&mut desk.batch.parcel), ended))
+        let parcel = std::mem::take(&mut desk.batch.parcel);
+        if ended || parcel.text.len() >= WORTH_WAKING {
+            return Ok((parcel, ended));
+        }
+        self.parcel = parcel;
+        Ok((Parcel::default(), false))
     }
 }
 
@@ -146,8 +161,7 @@ impl Batch {
             let (found, expected) = (crate::names::excerpt(row.bucket()), run.input.bucket.to_owned());
             return Err(bad(RowError::Bucket { found, expected }));
         }
-        row.identity(&mut self.identity).map_err(bad)?;
-        let hash = run.hash.of(&self.identity);
+        let hash = run.hash.of(row.identity(&mut self.identity).map_err(bad)?);
         let Some(sought) = run.comparison.sought(hash) else { return Ok(()) };
         let verdict = (run.input.select)(row);
         self.waiting.push(Waiting {
@@ -161,10 +175,10 @@ impl Batch {
         if self.waiting.len() == TOGETHER { self.look_up(run, text).map_err(Stop::Memory) } else { Ok(()) }
     }
 
+    /// Finishes the rows that were placed, and places those that wait. Called twice, it leaves none.
     fn look_up(&mut self, run: Run<'_>, text: &[u8]) -> Result<(), OverBudget> {
         self.waiting.iter_mut().for_each(|row| run.comparison.place(&mut row.sought));
-        let touched = self.waiting.iter().fold(0, |sum, row| sum ^ run.comparison.touch(&row.sought));
-        std::hint::black_box(touched);
+        std::mem::swap(&mut self.waiting, &mut self.placed);
         self.counts.rows += self.waiting.len() as u64;
         for row in self.waiting.drain(..) {
             let counts = &mut self.counts;

@@ -6,6 +6,8 @@
 use md5::block_api::compress;
 use wide::{u32x4, u32x8};
 
+use crate::fast;
+
 /// Streams side by side.
 pub(super) const LANES: usize = 8;
 /// MD5 works on blocks of 64 bytes.
@@ -50,19 +52,25 @@ pub(super) fn add_side_by_side(streams: &mut [(&mut State, &[u8])]) {
     // Lanes without a stream do the first one's work once more.
     let lane = |lane: usize| if lane < streams.len() { lane } else { 0 };
     let bytes: [&[[u8; BLOCK]]; LANES] = std::array::from_fn(|i| streams[lane(i)].1[..length].as_chunks::<BLOCK>().0);
-    let mut state: [u32x8; 4] =
-        std::array::from_fn(|word| u32x8::new(std::array::from_fn(|i| streams[lane(i)].0.0[word])));
-    #[allow(clippy::needless_range_loop, reason = "eight slices are gone through at once")]
-    for block in 0..length / BLOCK {
-        state = one_block(state, &words(std::array::from_fn(|lane| &bytes[lane][block])));
+    let mut state: [[u32; LANES]; 4] = std::array::from_fn(|word| std::array::from_fn(|i| streams[lane(i)].0.0[word]));
+    if !fast::md5(&mut state, &bytes, &SINES) {
+        add_portably(&mut state, &bytes);
     }
-    let state = state.map(u32x8::to_array);
     for (lane, (stream, bytes)) in streams.iter_mut().enumerate() {
         stream.0 = std::array::from_fn(|word| state[word][lane]);
         // Where streams are not of one length, the longer ones are finished alone.
         let rest = bytes.get(length..).unwrap_or_default();
         stream.add(rest);
     }
+}
+
+#[allow(clippy::needless_range_loop, reason = "eight slices are gone through at once")]
+fn add_portably(state: &mut [[u32; LANES]; 4], streams: &[&[[u8; BLOCK]]; LANES]) {
+    let mut sums = state.map(u32x8::new);
+    for block in 0..streams.iter().map(|stream| stream.len()).min().unwrap_or(0) {
+        sums = one_block(sums, &words(std::array::from_fn(|lane| &streams[lane][block])));
+    }
+    *state = sums.map(u32x8::to_array);
 }
 
 /// The sixteen words of a block, each of all lanes.
@@ -160,6 +168,19 @@ mod tests {
             let mut state = State::new();
             state.add(blocks);
             assert_eq!(state.end(rest, length as u64), expected(&bytes), "{length}");
+        }
+    }
+
+    #[test]
+    fn with_and_without_the_processor_s_own_instructions() {
+        let streams: Vec<_> = (0..LANES).map(|i| bytes(BLOCK * 9, i)).collect();
+        let streams: [&[[u8; BLOCK]]; LANES] = std::array::from_fn(|i| streams[i].as_chunks().0);
+        let start = State::new().0.map(|word| [word; LANES]);
+        let (mut fast, mut portable) = (start, start);
+        add_portably(&mut portable, &streams);
+        assert_ne!(portable, start);
+        if fast::md5(&mut fast, &streams, &SINES) {
+            assert_eq!(fast, portable);
         }
     }
 

@@ -174,7 +174,8 @@ impl<'a> Row<'a> {
 
     /// Writes what makes this object the one it is, in one form whatever the report's columns, quotes and encodings: key
     /// (decoded), version, ETag, size, last-modified. Lengths go first, so no two objects have the same bytes.
-    pub(crate) fn identity(&self, into: &mut Vec<u8>) -> Result<(), RowError> {
+    #[inline]
+    pub(crate) fn identity<'i>(&self, into: &'i mut Vec<u8>) -> Result<&'i [u8], RowError> {
         let version = self.schema.version_id.map(|column| self.field(column)).unwrap_or_default();
         let version = if version == b"null" { &[] } else { version };
         let etag = self.etag_bytes();
@@ -186,14 +187,35 @@ impl<'a> Row<'a> {
         head[12..16].copy_from_slice(&length(&time));
         // No object has 2^64 - 1 bytes, so "none" has a value of its own.
         head[16..].copy_from_slice(&self.size.unwrap_or(u64::MAX).to_le_bytes());
-        into.clear();
-        into.extend_from_slice(&head);
-        into.extend_from_slice(self.key);
-        into.extend_from_slice(version);
-        into.extend_from_slice(etag);
-        into.extend_from_slice(&time);
-        Ok(())
+        let length = head.len() + self.key.len() + version.len() + etag.len() + time.len();
+        if into.len() < length {
+            into.resize(length, 0);
+        }
+        let mut rest = into.as_mut_slice();
+        for field in [&head, self.key, version] {
+            rest = put(rest, field);
+        }
+        // Nearly all are of these lengths, which the compiler then knows.
+        match <&[u8; 32]>::try_from(etag) {
+            Ok(etag) => rest = put(rest, etag),
+            Err(_) => rest = put(rest, etag),
+        }
+        match <&[u8; 24]>::try_from(&*time) {
+            Ok(time) => put(rest, time),
+            Err(_) => put(rest, &time),
+        };
+        Ok(&into[..length])
     }
+}
+
+/// Copies a field to the start of what is left, which is long enough, and says what is left then.
+#[inline]
+fn put<'r>(rest: &'r mut [u8], field: &[u8]) -> &'r mut [u8] {
+    let (to, left) = rest.split_at_mut(field.len().min(rest.len()));
+    if to.len() == field.len() && !field.is_empty() {
+        to.copy_from_slice(field);
+    }
+    left
 }
 
 fn length(field: &[u8]) -> [u8; 4] {
@@ -271,6 +293,82 @@ pub(super) fn decode_key<'s>(encoded: &'s [u8], scratch: &'s mut Vec<u8>) -> Res
     if seen.is_ascii() || std::str::from_utf8(key).is_ok() { Ok(key) } else { Err(wrong()) }
 }
 
+/// As [`decode_key`], of a key at `place` in a text whose bytes `%` and `+` are marked by bits of `escapes`. The text is UTF-8.
+#[inline]
+pub(super) fn decode_marked<'s>(
+    text: &'s [u8],
+    place: Span,
+    escapes: &[u64],
+    scratch: &'s mut Vec<u8>,
+) -> Result<&'s [u8], RowError> {
+    let encoded = place.of(text);
+    if encoded.is_empty() {
+        return Err(RowError::NoKey);
+    }
+    let (mut from, end) = (place.start as usize, place.end as usize);
+    let mut mark = next_mark(escapes, from, end);
+    if mark == end {
+        return Ok(encoded);
+    }
+    let wrong = || RowError::Key(excerpt(encoded));
+    if scratch.len() < encoded.len() + PIECE {
+        scratch.resize(encoded.len() + PIECE, 0);
+    }
+    let (mut to, mut seen) = (0, 0);
+    loop {
+        // A piece of fixed length is copied faster than one of the right length.
+        let plain = mark - from;
+        match (text[from..].first_chunk::<PIECE>(), scratch[to..].first_chunk_mut::<PIECE>()) {
+            (Some(source), Some(target)) if plain <= PIECE => *target = *source,
+            _ => scratch[to..to + plain].copy_from_slice(&text[from..mark]),
+        }
+        to += plain;
+        if mark == end {
+            break;
+        }
+        let decoded = match text[mark..end] {
+            [b'+', ..] => {
+                from = mark + 1;
+                b' '
+            }
+            [_, high, low, ..] => {
+                let (high, low) = (HEX[usize::from(high)], HEX[usize::from(low)]);
+                if high | low == NO_DIGIT {
+                    return Err(wrong());
+                }
+                from = mark + 3;
+                high << 4 | low
+            }
+            _ => return Err(wrong()),
+        };
+        seen |= decoded;
+        scratch[to] = decoded;
+        to += 1;
+        mark = next_mark(escapes, from, end);
+    }
+    let key = &scratch[..to];
+    // Only bytes beyond ASCII can be wrong together, and only those that were encoded are new.
+    if seen.is_ascii() || std::str::from_utf8(key).is_ok() { Ok(key) } else { Err(wrong()) }
+}
+
+/// Bytes of a key that are copied together.
+const PIECE: usize = 32;
+
+/// The first marked place from `at`, or `end`.
+#[inline]
+fn next_mark(marks: &[u64], at: usize, end: usize) -> usize {
+    let mut word = at / 64;
+    let mut bits = marks.get(word).copied().unwrap_or_default() & (u64::MAX << (at % 64));
+    while bits == 0 {
+        word += 1;
+        if word * 64 >= end {
+            return end;
+        }
+        bits = marks.get(word).copied().unwrap_or_default();
+    }
+    (word * 64 + bits.trailing_zeros() as usize).min(end)
+}
+
 /// How many of these bytes come before the first `%` or `+`.
 fn plain_bytes(eight: [u8; 8]) -> usize {
     const ONES: u64 = u64::MAX / 255;
@@ -298,6 +396,28 @@ const HEX: [u8; 256] = {
     values
 };
 
+/// The number at `place`, if it has up to eight digits, which are taken all at once. None, if it is not that.
+#[inline]
+pub(super) fn few_digits(text: &[u8], place: Span) -> Option<u64> {
+    let (start, end) = (place.start as usize, place.end as usize);
+    // The bytes before it are in the lower bytes, and become zeros.
+    let others = 8_usize.checked_sub(end.checked_sub(start)?)?;
+    let before = u64::MAX.checked_shr(64 - 8 * u32::try_from(others).ok()?).unwrap_or_default();
+    let word = u64::from_le_bytes(*text.get(..end)?.last_chunk()?) ^ (u64::MAX / 255 * u64::from(b'0'));
+    let word = word & !before;
+    if others == 8 {
+        return None;
+    }
+    // A digit's upper half is zero now, and stays so if 6 is added.
+    if (word | word.wrapping_add(u64::MAX / 255 * 6)) & (u64::MAX / 255 * 0xf0) != 0 {
+        return None;
+    }
+    // Pairs of digits, of pairs, of fours: the first digit is the lowest byte.
+    let pairs = (word * 10 + (word >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
+    Some((fours * 10_000 + (fours >> 32)) & 0xffff_ffff)
+}
+
 /// A number of bytes; none where the field is empty.
 pub(super) fn parse_size(text: &[u8]) -> Result<Option<u64>, RowError> {
     if text.is_empty() {
@@ -317,4 +437,44 @@ pub(super) fn parse_size(text: &[u8]) -> Result<Option<u64>, RowError> {
 
 fn excerpt(text: &[u8]) -> String {
     crate::names::excerpt(&String::from_utf8_lossy(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_few_digits_are_the_number_that_all_digits_are() {
+        for text in ["0", "7", "10", "123", "4567", "00012", "123456", "1234567", "98765432", "99999999"] {
+            let row = format!("\"99999999\",\"{text}\",\"1\"");
+            let place = Span::new(12, 12 + text.len());
+            assert_eq!(few_digits(row.as_bytes(), place), text.parse().ok(), "{text}");
+            assert_eq!(
+                few_digits(text.as_bytes(), Span::new(0, text.len())),
+                (text.len() == 8).then(|| text.parse().unwrap())
+            );
+        }
+        for text in ["", "123456789", "1 2", "-1", "12/4", "12:4", "1a", "\u{e9}1", "99999999999999999999"] {
+            let row = format!("\"99999999\",\"{text}\",\"1\"");
+            assert_eq!(few_digits(row.as_bytes(), Span::new(12, 12 + text.len())), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_marked_key_decodes_as_any_key_does() {
+        let long = format!("{}%C3%A4{}", "a".repeat(70), "b".repeat(100));
+        for key in
+            ["a", "a+b", "+", "%20", "%2B%2b+x", "%", "%2", "%zz", "a%C3", "%C3%A4", long.as_str(), &"x".repeat(200)]
+        {
+            for before in [0, 1, 30, 62, 63, 64, 100] {
+                let text = format!("{}\"{key}\",\"%41+\"", "+".repeat(before));
+                let place = Span::new(before + 1, before + 1 + key.len());
+                let (mut quotes, mut escapes) = (Vec::new(), Vec::new());
+                crate::fast::marks(text.as_bytes(), &mut quotes, &mut escapes);
+                let (mut one, mut two) = (Vec::new(), Vec::new());
+                let marked = decode_marked(text.as_bytes(), place, &escapes, &mut one);
+                assert_eq!(marked, decode_key(key.as_bytes(), &mut two), "{key}");
+            }
+        }
+    }
 }

@@ -2,10 +2,10 @@
 //! quotes alone, found 64 bytes at a time; any other row goes to a general CSV parser. Calls nothing.
 
 use csv_core::{ReadRecordResult, Reader};
-use wide::u8x16;
 
-use super::row::{Span, decode_key, parse_size};
+use super::row::{Span, decode_key, decode_marked, few_digits, parse_size};
 use super::{Row, RowError, Schema};
+use crate::fast;
 
 /// Longer than any row: a key has at most 1,024 bytes, 3 KB encoded, and no other field comes near it.
 pub(crate) const LONGEST_ROW: usize = 256 * 1024;
@@ -25,7 +25,7 @@ pub struct RowReader<'s> {
     schema: &'s Schema,
     /// Rows so far.
     rows: u64,
-    quotes: Quotes,
+    marks: Marks,
     spans: Vec<Span>,
     key: Vec<u8>,
     general: General,
@@ -37,7 +37,7 @@ impl<'s> RowReader<'s> {
         Self {
             schema,
             rows: 0,
-            quotes: Quotes::default(),
+            marks: Marks::default(),
             spans: vec![Span::default(); schema.width],
             key: Vec::new(),
             general: General::new(schema.width),
@@ -73,22 +73,23 @@ impl<'s> RowReader<'s> {
         last: bool,
         mut each: impl FnMut(Row<'_>) -> Result<(), E>,
     ) -> Result<usize, E> {
-        self.quotes.find(text);
+        self.marks.find(text);
         let mut at = 0;
         while at < text.len() {
             let number = self.rows + 1;
             let bad = |error| BadRow { number, error };
-            let (fields, end, next) = if let Some((end, next)) = self.quotes.row(text, at, &mut self.spans) {
+            let plain = self.marks.row(text, at, &mut self.spans);
+            let (fields, end, next) = if let Some((end, next)) = plain {
                 (text, end, next)
             } else {
                 match self.general.row(&text[at..], last, &mut self.spans) {
                     Found::Row { used } => {
                         let end = at + without_line_end(&text[at..at + used]);
-                        self.quotes.seek(at + used);
+                        self.marks.seek(at + used);
                         (self.general.text.as_slice(), end, at + used)
                     }
                     Found::Nothing { used } => {
-                        self.quotes.seek(at + used);
+                        self.marks.seek(at + used);
                         at += used;
                         continue;
                     }
@@ -103,11 +104,23 @@ impl<'s> RowReader<'s> {
                     }
                 }
             };
-            if !text[at..end].is_ascii() && std::str::from_utf8(&text[at..end]).is_err() {
+            if !self.marks.ascii && std::str::from_utf8(&text[at..end]).is_err() {
                 return Err(bad(RowError::NotUtf8).into());
             }
             let place = Span::new(at, end);
-            let row = row(self.schema, fields, place, &self.spans, &mut self.key, number).map_err(bad)?;
+            let span = |column: usize| self.spans.get(column).copied().unwrap_or_default();
+            let size = span(self.schema.size);
+            let size = match few_digits(fields, size) {
+                None => parse_size(size.of(fields)).map_err(bad)?,
+                some => some,
+            };
+            let key = span(self.schema.key);
+            let key = match plain {
+                Some(_) => decode_marked(fields, key, &self.marks.escapes, &mut self.key),
+                None => decode_key(key.of(fields), &mut self.key),
+            };
+            let key = key.map_err(bad)?;
+            let row = Row { schema: self.schema, place, text: fields, spans: &self.spans, key, size, number };
             self.rows = number;
             at = next;
             each(row)?;
@@ -124,52 +137,36 @@ fn without_line_end(mut raw: &[u8]) -> usize {
     raw.len()
 }
 
-fn row<'a>(
-    schema: &'a Schema,
-    text: &'a [u8],
-    place: Span,
-    spans: &'a [Span],
-    scratch: &'a mut Vec<u8>,
-    number: u64,
-) -> Result<Row<'a>, RowError> {
-    let at =
-        |column: usize| spans.get(column).and_then(|s| text.get(s.start as usize..s.end as usize)).unwrap_or_default();
-    let size = parse_size(at(schema.size))?;
-    let key = decode_key(at(schema.key), scratch)?;
-    Ok(Row { schema, place, text, spans, key, size, number })
-}
-
-/// Where the quotes of a text are, one bit for each byte, and a place in it.
+/// Where the quotes of a text are, and what encodes keys, one bit for each byte; and a place in it.
 #[derive(Debug, Default)]
-struct Quotes {
-    masks: Vec<u64>,
+struct Marks {
+    quotes: Vec<u64>,
+    escapes: Vec<u64>,
+    /// Whether the text is ASCII.
+    ascii: bool,
     word: usize,
     /// The bits of `word` that are not passed yet.
     bits: u64,
 }
 
-impl Quotes {
+impl Marks {
     fn find(&mut self, text: &[u8]) {
-        self.masks.clear();
-        let (blocks, rest) = text.as_chunks::<64>();
-        self.masks.extend(blocks.iter().map(mask));
-        let mut tail = [0; 64];
-        tail[..rest.len()].copy_from_slice(rest);
-        self.masks.push(mask(&tail));
+        self.ascii = fast::marks(text, &mut self.quotes, &mut self.escapes);
         self.seek(0);
     }
 
     /// Goes on from byte `at`.
     fn seek(&mut self, at: usize) {
         self.word = at / 64;
-        self.bits = self.masks.get(self.word).copied().unwrap_or_default() & (u64::MAX << (at % 64));
+        self.bits = self.quotes.get(self.word).copied().unwrap_or_default() & (u64::MAX << (at % 64));
     }
 
     /// The next quote's place; one that no text has, if there is none.
+    #[inline]
     fn next(&mut self) -> usize {
         while self.bits == 0 {
             self.word += 1;
-            match self.masks.get(self.word) {
+            match self.quotes.get(self.word) {
                 Some(bits) => self.bits = *bits,
                 None => return usize::MAX / 2,
             }
@@ -209,16 +206,6 @@ impl Quotes {
         *span = Span::new(at + 1, close);
         Some(close + 1)
     }
-}
-
-/// A bit for each byte that is a quote, the first byte's lowest.
-fn mask(block: &[u8; 64]) -> u64 {
-    let quote = u8x16::splat(b'"');
-    let mut bits = 0;
-    for (i, part) in block.as_chunks::<16>().0.iter().enumerate() {
-        bits |= u64::from(u8x16::new(*part).simd_eq(quote).to_bitmask()) << (16 * i);
-    }
-    bits
 }
 
 /// What the general parser found.

@@ -75,15 +75,15 @@ fn an_empty_report_is_no_error() {
 
 #[test]
 fn too_little_memory_is_said_not_taken() {
-    let report = large(2, 40_000);
-    let run = Run { budget: Some(400_000), ..Run::default() };
+    let report = large(2, 4_000);
+    let run = Run { budget: Some(40_000), ..Run::default() };
     let error = run.go(&report, empty()).err().unwrap();
-    assert!(matches!(error, DeltaError::OverMemory { budget: 400_000 }), "{error}");
+    assert!(matches!(error, DeltaError::OverMemory { budget: 40_000 }), "{error}");
     let mut objects = 0;
     for range in Range::all(256) {
         objects += run.go(&report, Baseline::empty(hash_key(), range)).unwrap().0.next.objects();
     }
-    assert_eq!(objects, 80_000);
+    assert_eq!(objects, 8_000);
 }
 
 #[test]

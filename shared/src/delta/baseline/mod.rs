@@ -82,6 +82,8 @@ pub(super) enum Standing {
 /// A baseline while a run holds rows against it. Rows may come from several threads.
 pub(super) struct Comparison {
     baseline: Baseline,
+    /// The range's first shard.
+    first: u32,
     misses: Vec<Misses>,
     budget: misses::Budget,
 }
@@ -111,30 +113,30 @@ impl Comparison {
     /// `budget`: bytes of memory for the objects of both baselines.
     pub(super) fn new(baseline: Baseline, budget: Option<u64>) -> Result<Self, OverBudget> {
         let misses = baseline.shards.iter().map(|_| Misses::default()).collect();
-        let comparison = Self { misses, budget: misses::Budget::new(budget), baseline };
+        let comparison =
+            Self { misses, budget: misses::Budget::new(budget), first: baseline.range.shards().start, baseline };
         comparison.budget.take(comparison.baseline.objects() * BYTES_AN_ENTRY)?;
         Ok(comparison)
     }
 
-    /// Where a hash belongs; nowhere, if it is in another range.
+    /// Where a hash belongs; nowhere, if it is in another range. The memory that [`Self::place`] needs is on its way then.
+    #[inline]
     pub(super) fn sought(&self, hash: u128) -> Option<Sought> {
-        let shards = self.baseline.range.shards();
-        let shard = (hash >> 120) as u32;
-        let sought = || Sought { hash: hash << 8, shard: (shard - shards.start) as usize, place: Place::default() };
-        shards.contains(&shard).then(sought)
+        let shard = ((hash >> 120) as u32).checked_sub(self.first)? as usize;
+        self.baseline.shards.get(shard)?.fetch_place(hash << 8);
+        Some(Sought { hash: hash << 8, shard, place: Place::default() })
     }
 
-    /// Finds the place of a hash: the first thing to do with it. Done for many in a row, the processor waits for the memory of all of them at once.
+    /// Finds the place of a hash, some rows after it was sought. The memory that is needed to meet it is on its way then.
+    #[inline]
     pub(super) fn place(&self, sought: &mut Sought) {
-        sought.place = self.baseline.shards[sought.shard].place(sought.hash);
-    }
-
-    /// Touches what lies at the place: the second thing, likewise for many in a row.
-    pub(super) fn touch(&self, sought: &Sought) -> u64 {
-        self.baseline.shards[sought.shard].ends(sought.place)
+        let shard = &self.baseline.shards[sought.shard];
+        sought.place = shard.place(sought.hash);
+        shard.fetch(sought.place);
     }
 
     /// Holds an object against the baseline, and takes it into the next one.
+    #[inline]
     pub(super) fn meet(&self, sought: &Sought) -> Result<Standing, OverBudget> {
         let old = &self.baseline.shards[sought.shard];
         let standing = old.meet(sought.hash, sought.place);

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Standing;
 use super::misses::Misses;
+use crate::fast::prefetch;
 
 /// An object that was met.
 const MET: u64 = 1 << 63;
@@ -66,15 +67,25 @@ impl Shard {
         self.entries.get(place.start as usize..place.end as usize).unwrap_or_default()
     }
 
-    /// The first and the last entry of a place, in one number: they are in different cache lines.
-    pub(super) fn ends(&self, place: Place) -> u64 {
-        match self.entries_at(place) {
-            [first, .., last] => first.load(Ordering::Relaxed) ^ last.load(Ordering::Relaxed),
-            [only] => only.load(Ordering::Relaxed),
-            [] => 0,
+    /// Asks for the memory that says where the entries are.
+    #[inline]
+    pub(super) fn fetch_place(&self, hash: u128) {
+        if let Some(start) = self.starts.get(bucket(hash, self.bucket_bits)) {
+            prefetch(start);
         }
     }
 
+    /// Asks for the memory of a place: each line of the processor's cache has eight entries.
+    #[inline]
+    pub(super) fn fetch(&self, place: Place) {
+        let entries = self.entries_at(place);
+        entries.iter().step_by(8).for_each(prefetch);
+        if let Some(last) = entries.last() {
+            prefetch(last);
+        }
+    }
+
+    #[inline]
     fn find(&self, hash: u128, place: Place) -> Option<&AtomicU64> {
         let tag = tag(hash, self.bucket_bits);
         let unknown = TAG_BITS - self.tag_bits;
@@ -89,6 +100,7 @@ impl Shard {
     }
 
     /// Marks an object as met, if it is known; then its entry has all its bits again.
+    #[inline]
     pub(super) fn meet(&self, hash: u128, place: Place) -> Standing {
         match self.find(hash, place) {
             None => Standing::New,
