@@ -65,6 +65,7 @@ impl AwsError {
 /// Codes that AWS answers with status 400 or 403 though the same call can succeed later.
 /// `TooManyRequestsException` is how S3 Batch Operations throttles: 400, not 429.
 const TRANSIENT: &[&str] = &[
+    "ConditionalRequestConflict",
     "ExpiredToken",
     "InternalError",
     "InternalServiceException",

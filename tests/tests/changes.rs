@@ -176,14 +176,25 @@ async fn too_many(days: &mut Days) {
 
 /// A route as create-job sees it, planned by a function of hardly any memory.
 async fn runner(days: &Days) -> (Runner, inventory::Report) {
+    runner_with(days, Older, HARDLY_ANY, &[]).await
+}
+
+/// A route as create-job sees it with other settings, planned with so much memory; and a report.
+async fn runner_with(
+    days: &Days,
+    event: days::Event,
+    memory: u64,
+    change: &[(&'static str, &'static str)],
+) -> (Runner, inventory::Report) {
     let env = &days.route.stack.environment;
-    let env =
+    let mut env =
         env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect::<std::collections::BTreeMap<_, _>>();
+    env.extend(change.iter().copied());
     let mut reader = Reader::new(&env);
     let route = RouteSettings::read(&mut reader).unwrap();
     let settings = JobSettings::read(&mut reader).unwrap();
     let bucket = ManifestBucket::new(&days.route.destination.s3, &route);
-    let event = &days.event(Older)["Records"][0]["s3"]["object"];
+    let event = &days.event(event)["Records"][0]["s3"]["object"];
     let key = ObjectKey::from_plain(event["key"].as_str().unwrap());
     let notice = transship::event::Notice {
         bucket: route.manifest_bucket.to_string(),
@@ -193,11 +204,12 @@ async fn runner(days: &Days) -> (Runner, inventory::Report) {
     };
     let key = ReportKey::parse(&key, &route.inventory_prefix, &route.source_bucket, &route.inventory_id).unwrap();
     let report = inventory::fetch(&bucket, &route, key, &notice, Patience::default()).await.unwrap();
-    (Runner::new(route, settings, bucket, days.route.destination.s3control.clone(), HARDLY_ANY), report)
+    (Runner::new(route, settings, bucket, days.route.destination.s3control.clone(), memory), report)
 }
 
 fn time(planning: Instant) -> Time {
-    Time { persistence: Persistence { until: Instant::now(), pause: Duration::from_millis(1) }, planning }
+    let persistence = Persistence { patience: Duration::ZERO, until: planning, pause: Duration::from_millis(1) };
+    Time { persistence, planning, whole: planning.saturating_duration_since(Instant::now()) }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -269,4 +281,66 @@ async fn a_crash_in_between_carries_the_same_over_once() {
     assert_eq!(records.last().unwrap().plan.as_ref().unwrap().objects, 3);
     days.settle_for_check();
     days.check("carried over once").await;
+}
+
+const ENOUGH: u64 = 100 * 1024 * 1024;
+
+fn far() -> Time {
+    time(Instant::now() + Duration::from_mins(10))
+}
+
+/// Cut off between record and commit; then the prefix is changed, and the event comes again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_destination_changed_in_the_middle_of_a_run_gets_everything_by_the_next() {
+    let mut days = Days::new(ReplayedToken::SameJob).await;
+    days.two_reports().await;
+    days.route.cloud.faults().script_for("create-job", |seen| {
+        let commits = seen.operation == "PutObject" && seen.path.ends_with("/ledger/baseline.json");
+        if commits { cloud::front::Fault::Crash(cloud::front::When::Before) } else { cloud::front::Fault::None }
+    });
+    assert!(days.try_answer(Older).await.is_err());
+    days.route.cloud.faults().clear();
+    let elsewhere = [("DESTINATION_PREFIX", "elsewhere")];
+    let (runner, report) = runner_with(&days, Older, ENOUGH, &elsewhere).await;
+    runner.handle(&report, &far()).await.unwrap();
+    days.route.cloud.activity().settled().await;
+    let (runner, report) = runner_with(&days, Newer, ENOUGH, &elsewhere).await;
+    runner.handle(&report, &far()).await.unwrap();
+    let records = days.route.records().await.unwrap();
+    let plan = records.last().unwrap().plan.as_ref().unwrap();
+    assert_eq!((plan.full, plan.objects), (Some(Full::OtherRoute), plan.rows), "{plan:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_has_a_job_of_each_mode() {
+    let mut days = Days::new(ReplayedToken::SameJob).await;
+    days.two_reports().await;
+    let (everything, report) = runner_with(&days, Older, ENOUGH, &[("COPY_MODE", "Everything")]).await;
+    let Handled::Created(all) = everything.handle(&report, &far()).await.unwrap() else { panic!("no job") };
+    days.route.cloud.activity().settled().await;
+    let (changes, _) = runner_with(&days, Older, ENOUGH, &[]).await;
+    let Handled::Created(changed) = changes.handle(&report, &far()).await.unwrap() else { panic!("no job") };
+    assert_ne!(all, changed);
+}
+
+/// What an upload of several parts leaves is one object, and a second one with other bytes is refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn large_files_are_written_once() {
+    let days = Days::new(ReplayedToken::SameJob).await;
+    let (runner, _) = runner_with(&days, Newer, ENOUGH, &[]).await;
+    let key = ObjectKey::from_plain("plans/test/large.csv");
+    let write = |fill: u8| {
+        let (bucket, key, runtime) = (runner.bucket().clone(), key.clone(), tokio::runtime::Handle::current());
+        tokio::task::spawn_blocking(move || {
+            let mut upload = transship::bucket::Upload::new(bucket, runtime, key);
+            std::io::Write::write_all(&mut upload, &vec![fill; 20_000_000]).unwrap();
+            upload.finish()
+        })
+    };
+    let first = write(7).await.unwrap().unwrap();
+    assert!(first.etag.as_str().ends_with("-3"), "{first:?}");
+    let again = write(7).await.unwrap().unwrap();
+    assert_eq!((again.etag, again.md5), (first.etag, first.md5));
+    let other = write(8).await.unwrap().unwrap_err();
+    assert!(matches!(other, transship::bucket::BucketError::Taken { .. }), "{other}");
 }

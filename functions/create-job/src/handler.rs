@@ -155,11 +155,11 @@ impl Handler {
             _ => Some(context.deadline().duration_since(SystemTime::now()).unwrap_or_default()),
         };
         let left_without = |reserve| left.map(|left| left.saturating_sub(reserve));
-        let denied = left_without(RESERVE).unwrap_or(self.waits.denied).min(self.waits.denied);
-        Time {
-            persistence: Persistence { until: Instant::now() + denied, pause: self.waits.pause },
-            planning: Instant::now() + left_without(AFTER_PLANNING).unwrap_or(Duration::from_hours(1)),
-        }
+        let long = Duration::from_hours(1);
+        let until = Instant::now() + left_without(RESERVE).unwrap_or(long);
+        let whole = left_without(AFTER_PLANNING).unwrap_or(long);
+        let persistence = Persistence { patience: self.waits.denied, until, pause: self.waits.pause };
+        Time { persistence, planning: Instant::now() + whole, whole }
     }
 }
 

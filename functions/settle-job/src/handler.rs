@@ -192,6 +192,6 @@ fn time(context: &Context) -> Time {
         _ => context.deadline().duration_since(SystemTime::now()).unwrap_or_default(),
     };
     let settling = Instant::now() + left.saturating_sub(AFTER_SETTLING.min(left / 4));
-    let until = settling.min(Instant::now() + DENIED);
-    Time { persistence: Persistence { until, pause: Duration::from_secs(2) }, planning: settling }
+    let persistence = Persistence { patience: DENIED, until: settling, pause: Duration::from_secs(2) };
+    Time { persistence, planning: settling, whole: settling.saturating_duration_since(Instant::now()) }
 }

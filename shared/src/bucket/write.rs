@@ -4,10 +4,11 @@
 
 use std::io::{self, Read, Write};
 use std::mem;
+use std::time::Duration;
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
 use md5::{Digest, Md5};
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
@@ -52,7 +53,26 @@ impl ManifestBucket {
         self.put(key, bytes, Some(read)).await
     }
 
+    /// `ConditionalRequestConflict` says that another write of the object is under way, not which of them wins: asked again,
+    /// S3 knows.
     async fn put(
+        &self,
+        key: &ObjectKey,
+        bytes: Vec<u8>,
+        read: Option<&ETag>,
+    ) -> Result<Result<Written, Taken>, BucketError> {
+        let mut pause = Duration::from_millis(100);
+        for _ in 1..CONFLICTS {
+            match self.put_once(key, bytes.clone(), read).await {
+                Err(BucketError::Aws { error, .. }) if error.status == Some(409) => tokio::time::sleep(pause).await,
+                answer => return answer,
+            }
+            pause *= 2;
+        }
+        self.put_once(key, bytes, read).await
+    }
+
+    async fn put_once(
         &self,
         key: &ObjectKey,
         bytes: Vec<u8>,
@@ -81,10 +101,13 @@ impl ManifestBucket {
     }
 }
 
-/// `PreconditionFailed`, or `ConditionalRequestConflict` when two write at the same moment: both mean to read again.
+/// `PreconditionFailed`: the object is there, or is another than was read.
 fn is_taken<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
-    matches!(status(error), Some(409 | 412))
+    status(error) == Some(412)
 }
+
+/// How often a write is tried that meets another.
+const CONFLICTS: u32 = 5;
 
 fn written(
     key: &ObjectKey,
@@ -180,7 +203,8 @@ impl Upload {
             id.clone()
         } else {
             let request = bucket.s3.create_multipart_upload().bucket(bucket.name.as_str()).key(key.as_str());
-            let request = request.content_type(content_type(key)).expected_bucket_owner(bucket.owner.as_str());
+            let request = request.content_type(content_type(key)).checksum_algorithm(ChecksumAlgorithm::Crc32);
+            let request = request.expected_bucket_owner(bucket.owner.as_str());
             let made = request.send().await;
             let made = made.map_err(|error| BucketError::aws("CreateMultipartUpload", key, &error))?;
             self.id.insert(made.upload_id().unwrap_or_default().to_owned()).clone()
@@ -192,6 +216,8 @@ impl Upload {
             .bucket(bucket.name.as_str())
             .key(key.as_str())
             .upload_id(upload_id)
+            // What the upload was begun with; S3 refuses parts of another at its end.
+            .checksum_algorithm(ChecksumAlgorithm::Crc32)
             .part_number(number)
             .expected_bucket_owner(bucket.owner.as_str())
             .body(ByteStream::from(mem::take(&mut self.part)))
@@ -199,11 +225,7 @@ impl Upload {
             .await
             .map_err(|error| BucketError::aws("UploadPart", key, &error))?;
         let part = CompletedPart::builder().part_number(number).set_e_tag(sent.e_tag().map(str::to_owned));
-        self.parts.push(
-            part.set_checksum_crc32(sent.checksum_crc32().map(str::to_owned))
-                .set_checksum_crc64_nvme(sent.checksum_crc64_nvme().map(str::to_owned))
-                .build(),
-        );
+        self.parts.push(part.set_checksum_crc32(sent.checksum_crc32().map(str::to_owned)).build());
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use aws_sdk_s3control::types::{
 use serde::{Deserialize, Serialize};
 
 use super::run::{JobKind, RunId, token};
-use crate::config::{JobSettings, Route};
+use crate::config::{CopyMode, JobSettings, Route};
 use crate::inventory::Report;
 use crate::names::{ETag, ObjectKey};
 
@@ -162,7 +162,7 @@ pub fn copy_job(route: &Route, settings: &JobSettings, run: &RunId, manifest: &S
         report: completion_report(route, settings),
         client_request_token: token(&route.name, run, kind, &manifest.etag, FIRST_ATTEMPT),
         // At most 256 characters: a route has up to 32, a run id up to 147.
-        description: format!("transship {} run {run}", route.name),
+        description: format!("transship {} run {run}{}", route.name, mode_of(settings)),
         priority: settings.priority,
         role_arn: settings.role.to_string(),
         tags: [("transship:route", route.name.as_str()), ("transship:run", run.as_str())]
@@ -170,6 +170,14 @@ pub fn copy_job(route: &Route, settings: &JobSettings, run: &RunId, manifest: &S
             .into(),
     };
     JobRequest { kind, run: run.clone(), manifest: manifest.clone(), request }
+}
+
+/// Said of the mode that is not the default: the same report may have a job of each.
+fn mode_of(settings: &JobSettings) -> &'static str {
+    match settings.mode {
+        CopyMode::Changes => "",
+        CopyMode::Everything => " everything",
+    }
 }
 
 fn copy(route: &Route, settings: &JobSettings) -> Copy {
@@ -201,6 +209,11 @@ fn completion_report(route: &Route, settings: &JobSettings) -> CompletionReport 
 }
 
 impl JobRequest {
+    /// The job's description, by which ListJobs finds it again.
+    pub fn description(&self) -> &str {
+        &self.request.description
+    }
+
     /// Where the completion report of its job lies in the manifest bucket, with a slash at its end.
     pub fn report_folder(&self, job_id: &str) -> String {
         format!("{}/job-{job_id}/", self.request.report.prefix)

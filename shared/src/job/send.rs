@@ -18,6 +18,8 @@ use crate::error::{AwsError, Class};
 /// once.
 #[derive(Debug, Clone, Copy)]
 pub struct Persistence {
+    /// How long to keep at a call, from its first attempt.
+    pub patience: Duration,
     /// No new attempt starts after this.
     pub until: Instant,
     /// The pause after the first attempt; it doubles, up to [`Persistence::MOST`].
@@ -82,10 +84,11 @@ pub async fn send(
     request: &JobRequest,
     persistence: Persistence,
 ) -> Result<Sent, SendError> {
-    if let Some(job) = find(client, route, &request.run).await? {
+    if let Some(job) = find(client, route, request).await? {
         return Ok(Sent::AlreadyThere(job));
     }
     let input = request.input()?;
+    let until = persistence.until.min(Instant::now() + persistence.patience);
     let mut pause = persistence.pause;
     loop {
         let error = match Box::pin(input.clone().send_with(client)).await {
@@ -102,7 +105,7 @@ pub async fn send(
             return Err(SendError::Aws(error));
         }
         let wait = jittered(pause);
-        if Instant::now() + wait >= persistence.until {
+        if Instant::now() + wait >= until {
             return Err(SendError::Denied { error, advice: create_job_advice(settings) });
         }
         tracing::warn!(run = %request.run, %error, wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX), "CreateJob is denied; IAM may still be propagating");
@@ -114,7 +117,7 @@ pub async fn send(
 /// The job that AWS says it has for the request's token. A job that was just made may not be listed at once.
 async fn known(client: &Client, route: &Route, request: &JobRequest, pause: Duration) -> Result<Sent, SendError> {
     for _ in 0..3 {
-        if let Some(job) = find(client, route, &request.run).await? {
+        if let Some(job) = find(client, route, request).await? {
             return Ok(Sent::AlreadyThere(job));
         }
         tokio::time::sleep(pause).await;
@@ -122,8 +125,8 @@ async fn known(client: &Client, route: &Route, request: &JobRequest, pause: Dura
     Err(SendError::TokenWithoutJob(request.run.clone()))
 }
 
-/// The job whose description names the run, in whatever state it is.
-async fn find(client: &Client, route: &Route, run: &RunId) -> Result<Option<String>, SendError> {
+/// The job that has the request's description, in whatever state it is: it names route, run and mode.
+async fn find(client: &Client, route: &Route, request: &JobRequest) -> Result<Option<String>, SendError> {
     let mut pages = client.list_jobs().account_id(route.account.as_str()).into_paginator().send();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| {
@@ -134,21 +137,12 @@ async fn find(client: &Client, route: &Route, run: &RunId) -> Result<Option<Stri
                 SendError::Aws(error)
             }
         })?;
-        let job = page.jobs().iter().find(|job| job.description().is_some_and(|text| is_of(text, route, run)));
+        let job = page.jobs().iter().find(|job| job.description() == Some(request.description()));
         if let Some(id) = job.and_then(|job| job.job_id()) {
             return Ok(Some(id.to_owned()));
         }
     }
     Ok(None)
-}
-
-/// Whole words are compared: neither a longer run id nor another route's may match.
-fn is_of(description: &str, route: &Route, run: &RunId) -> bool {
-    let mut words = description.split(' ');
-    words.next() == Some("transship")
-        && words.next() == Some(route.name.as_str())
-        && words.next() == Some("run")
-        && words.next() == Some(run.as_str())
 }
 
 fn create_job_advice(settings: &JobSettings) -> String {

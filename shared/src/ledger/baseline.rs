@@ -160,7 +160,8 @@ impl Baseline {
             route: self.route.clone(),
             writes: self.writes + 1,
             source: route.source_bucket.clone(),
-            destination: Destination::of(route),
+            // Where the run's own requests copy to, whatever the settings have become since it was planned.
+            destination: record.destination.clone(),
             hash_key: self.hash_key.clone(),
             objects: next.objects,
             shards: next.shards.clone(),

@@ -40,6 +40,9 @@ pub struct RunRecord {
     pub requests: Vec<JobRequest>,
     /// Its jobs, once they are made.
     pub jobs: Vec<Job>,
+    /// When its jobs were recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driven: Option<Timestamp>,
     /// What it took over of earlier runs: the lists that `baseline.json` named when it was planned.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub carried: Vec<CarryOver>,
@@ -189,6 +192,7 @@ impl RunRecord {
             next: None,
             requests: Vec::new(),
             jobs: Vec::new(),
+            driven: None,
             carried: Vec::new(),
             outcome: None,
             told: None,

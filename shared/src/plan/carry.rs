@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 
 use super::PlanError;
 use super::error::of_io;
-use crate::bucket::{Exactly, ManifestBucket, ObjectReader, Wanted};
+use crate::bucket::{BucketError, Exactly, ManifestBucket, ObjectReader, Wanted};
 use crate::delta::{CarryOver, HashKey};
 use crate::job::Submitted;
 use crate::ledger;
@@ -70,20 +70,38 @@ pub(super) fn each(
 ) -> Result<bool, PlanError> {
     let mut reader = Reader { bucket, runtime, take };
     for list in lists {
-        let whole = match &list.which {
+        let read = match &list.which {
             ledger::CarriedOver::Keys(file) => {
                 let file = File { key: file.key.clone(), size: file.size, md5: file.md5.clone() };
-                reader.file(&file, 1)?;
-                true
+                reader.file(&file, 1).map(|()| true)
             }
-            ledger::CarriedOver::Plan(manifest) => reader.plan(manifest)?,
+            ledger::CarriedOver::Plan(manifest) => reader.plan(manifest),
         };
-        if !whole {
-            tracing::warn!(run = %list.run, "the plan that is carried over is not there any more");
-            return Ok(false);
+        match read {
+            Ok(true) => {}
+            Ok(false) => {
+                tracing::warn!(run = %list.run, "what is carried over is not there any more");
+                return Ok(false);
+            }
+            Err(error) if is_lost(&error) => {
+                tracing::warn!(run = %list.run, %error, "what is carried over cannot be read any more");
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
         }
     }
     Ok(true)
+}
+
+/// Whether no later try can read it: it is gone, or is not what was written.
+fn is_lost(error: &PlanError) -> bool {
+    match error {
+        PlanError::CarryOver { .. } => true,
+        PlanError::Bucket(BucketError::Aws { error, .. }) => {
+            matches!(error.code.as_str(), "NoSuchKey" | "NoSuchVersion" | "PreconditionFailed" | "InvalidRange")
+        }
+        _ => false,
+    }
 }
 
 struct Reader<'a> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Count, PlanError, Reason};
+use super::{Count, Full, PlanError, Reason};
 use crate::bucket::{Taken, Written};
 use crate::ledger::{Kept, Ledger, SCHEMA, Shard};
 use crate::names::{ETag, ObjectKey};
@@ -15,8 +15,13 @@ use crate::names::{ETag, ObjectKey};
 pub(super) struct Draft {
     /// [`SCHEMA`]
     pub(super) schema: u32,
+    /// Why every object counts as new, if so.
+    pub(super) full: Option<Full>,
     /// How many passes it takes: a power of two.
     pub(super) ranges: u32,
+    /// How often an invocation has ended without having done a pass.
+    #[serde(default)]
+    pub(super) fruitless: u32,
     /// The passes that are done, in the order of their ranges.
     pub(super) passes: Vec<Pass>,
     /// Passes of a full plan that leaves something out, which write the rows that the first ones only looked at.
@@ -61,8 +66,8 @@ pub(super) struct Step {
 
 impl Draft {
     /// A plan of so many ranges.
-    pub(super) fn new(ranges: u32) -> Self {
-        Self { schema: SCHEMA, ranges, passes: Vec::new(), rows: Vec::new() }
+    pub(super) fn new(full: Option<Full>, ranges: u32) -> Self {
+        Self { schema: SCHEMA, full, ranges, fruitless: 0, passes: Vec::new(), rows: Vec::new() }
     }
 
     /// What is to be done next; none if all is done. Where everything counts as new (`full`), a first round only looks: if
@@ -116,6 +121,9 @@ pub(super) struct Drafts<'a> {
     pub(super) draft: Draft,
 }
 
+/// As many invocations may end without having done a pass.
+const MOST_FRUITLESS: u32 = 2;
+
 /// More ranges than this are not cut.
 const MOST_RANGES: u32 = 256;
 
@@ -124,11 +132,13 @@ impl<'a> Drafts<'a> {
     pub(super) async fn open(
         ledger: &'a Ledger,
         key: ObjectKey,
+        full: Option<Full>,
         ranges: impl FnOnce() -> u32,
     ) -> Result<Self, PlanError> {
         Ok(match ledger.read::<Draft>(&key).await? {
-            Some(Kept { value, etag }) => Self { ledger, key, etag: Some(etag), draft: value },
-            None => Self { ledger, key, etag: None, draft: Draft::new(ranges()) },
+            Some(Kept { value, etag }) if value.full == full => Self { ledger, key, etag: Some(etag), draft: value },
+            // One that was begun otherwise, as with other memory, is begun anew: its parts do not go together with ours.
+            other => Self { ledger, key, etag: other.map(|kept| kept.etag), draft: Draft::new(full, ranges()) },
         })
     }
 
@@ -142,12 +152,22 @@ impl<'a> Drafts<'a> {
         if self.draft.next(full).is_some() { self.keep().await } else { Ok(()) }
     }
 
+    /// An invocation ends without having done a pass. Whether another may try: not for ever.
+    pub(super) async fn may_try_again(&mut self) -> Result<bool, PlanError> {
+        if self.draft.fruitless >= MOST_FRUITLESS {
+            return Ok(false);
+        }
+        self.draft.fruitless += 1;
+        self.keep().await?;
+        Ok(true)
+    }
+
     /// The memory did not suffice: all is begun anew in twice as many ranges.
     pub(super) async fn twice_as_many_ranges(&mut self) -> Result<(), PlanError> {
         if self.draft.ranges >= MOST_RANGES {
             return Err(PlanError::TooLarge(self.draft.ranges));
         }
-        self.draft = Draft::new(self.draft.ranges * 2);
+        self.draft = Draft::new(self.draft.full, self.draft.ranges * 2);
         tracing::info!(
             ranges = self.draft.ranges,
             "the report has more rows than its size tells: planned in more passes"
@@ -165,7 +185,10 @@ impl<'a> Drafts<'a> {
             // Another invocation plans the same, in the same passes: what it has done is taken over.
             Err(Taken) => {
                 if let Some(Kept { value, etag }) = self.ledger.read::<Draft>(&self.key).await? {
-                    self.draft = value;
+                    // One of another kind is written over with the next pass.
+                    if value.full == self.draft.full {
+                        self.draft = value;
+                    }
                     self.etag = Some(etag);
                 }
             }
@@ -186,7 +209,7 @@ mod tests {
 
     #[test]
     fn each_range_is_done_once_in_order() {
-        let mut draft = Draft::new(2);
+        let mut draft = Draft::new(None, 2);
         assert_eq!(draft.next(false), Some(Step { range: 0, of: 2, first: true }));
         draft.passes.push(pass(1));
         assert_eq!(draft.next(false), Some(Step { range: 1, of: 2, first: true }));
@@ -197,10 +220,10 @@ mod tests {
 
     #[test]
     fn a_full_plan_writes_rows_only_if_something_is_left_out() {
-        let mut draft = Draft::new(1);
+        let mut draft = Draft::new(None, 1);
         draft.passes.push(pass(0));
         assert_eq!(draft.next(true), None);
-        let mut draft = Draft::new(2);
+        let mut draft = Draft::new(None, 2);
         draft.passes = vec![pass(0), pass(1)];
         assert_eq!(draft.next(true), Some(Step { range: 0, of: 2, first: false }));
         draft.rows = vec![pass(0), pass(1)];

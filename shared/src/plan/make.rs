@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 
@@ -25,6 +25,8 @@ pub struct Limits {
     pub memory: u64,
     /// When it has to stop.
     pub until: Instant,
+    /// How long it would have where an invocation does nothing before it.
+    pub whole: Duration,
 }
 
 /// What came of planning.
@@ -62,7 +64,8 @@ impl Planner {
     pub async fn make(&self, baseline: &Kept<Baseline>, limits: Limits) -> Result<Made, PlanError> {
         let begun = Instant::now();
         let task = self.task(baseline, limits.memory).await?;
-        let mut drafts = Drafts::open(&self.ledger, draft_key(&self.run, &baseline.etag), || task.ranges()).await?;
+        let key = draft_key(&self.run, &baseline.etag);
+        let mut drafts = Drafts::open(&self.ledger, key, task.full, || task.ranges()).await?;
         let mut fresh = true;
         while let Some(step) = drafts.draft.next(task.full.is_some()) {
             let left = limits.until.saturating_duration_since(Instant::now());
@@ -74,6 +77,12 @@ impl Planner {
                 Err(PlanError::Delta(DeltaError::OverMemory { .. })) => drafts.twice_as_many_ranges().await?,
                 // What was begun in the middle of an invocation has more time in the next.
                 Err(PlanError::Delta(DeltaError::Cancelled)) if !fresh => return Ok(Made::Unfinished),
+                // So has what was begun after other work, such as settling the run before.
+                Err(PlanError::Delta(DeltaError::Cancelled))
+                    if left < limits.whole / 4 * 3 && drafts.may_try_again().await? =>
+                {
+                    return Ok(Made::Unfinished);
+                }
                 Err(PlanError::Delta(DeltaError::Cancelled)) => return Err(self.too_slow(begun)),
                 Err(error) => return Err(error),
             }

@@ -30,6 +30,16 @@ enum Before {
     Open(RunId),
 }
 
+/// What came of a commit.
+enum Commit {
+    /// `baseline.json` names the record.
+    Done,
+    /// `baseline.json` has moved on without it.
+    TooLate,
+    /// It was not written, and is as it was.
+    Undecided,
+}
+
 /// A record, and where it lies.
 struct Recorded {
     key: ObjectKey,
@@ -63,12 +73,15 @@ impl Runner {
                 return Ok(Handled::Unfinished);
             };
             let Some(Recorded { key, record }) = planned else { continue };
-            if self.commit(&baseline, &key, &record.value).await? {
-                let handled = self.drive(&key, record, time).await?;
-                self.tidy(&baseline.value).await;
-                return Ok(handled);
+            match self.commit(&baseline, &key, &record.value).await? {
+                Commit::Done => {
+                    let handled = self.drive(&key, record, time).await?;
+                    self.tidy(&baseline.value).await;
+                    return Ok(handled);
+                }
+                Commit::TooLate => self.supersede(&key, record).await?,
+                Commit::Undecided => {}
             }
-            self.supersede(&key, record).await?;
         }
         Err(RunError::Contended(format!("run {run}")))
     }
@@ -124,9 +137,10 @@ impl Runner {
     ) -> Result<Option<Option<Recorded>>, RunError> {
         let key = run_key(run, &baseline.etag);
         if let Some(record) = self.ledger.run(&key).await? {
-            return Ok(Some(Some(Recorded { key, record })));
+            let record = self.revived(&key, record).await?;
+            return Ok(Some(record.map(|record| Recorded { key, record })));
         }
-        let limits = Limits { memory: self.memory, until: time.planning };
+        let limits = Limits { memory: self.memory, until: time.planning, whole: time.whole };
         let planner = Planner::new(&self.ledger, &self.route, &self.settings, report);
         let (plan, next) = match planner.make(baseline, limits).await {
             Ok(Made::Whole(plan, next)) => (plan, next),
@@ -156,16 +170,30 @@ impl Runner {
         Ok(Some(Some(Recorded { key, record })))
     }
 
-    /// The commit: swaps `baseline.json` from the one that was planned on. False if it has moved on without this record.
-    async fn commit(&self, from: &Kept<Baseline>, key: &ObjectKey, record: &RunRecord) -> Result<bool, RunError> {
-        let Some(next) = from.value.after(&self.route, record, key) else { return Ok(false) };
+    /// A record on the baseline as it is now can be committed, whatever it was taken for: only a commit moves the baseline.
+    /// None if somebody else has written it just now.
+    async fn revived(&self, key: &ObjectKey, record: Kept<RunRecord>) -> Result<Option<Kept<RunRecord>>, RunError> {
+        if record.value.state != State::Superseded {
+            return Ok(Some(record));
+        }
+        let planned = RunRecord { state: State::Planned, ..record.value };
+        Ok(self.ledger.swap(key, planned, &record.etag).await?.ok())
+    }
+
+    /// The commit: swaps `baseline.json` from the one that was planned on.
+    async fn commit(&self, from: &Kept<Baseline>, key: &ObjectKey, record: &RunRecord) -> Result<Commit, RunError> {
+        let Some(next) = from.value.after(&self.route, record, key) else { return Ok(Commit::TooLate) };
         if self.ledger.swap(&baseline_key(), next, &from.etag).await?.is_ok() {
             tracing::info!(run = %record.run, record = %key, "committed");
-            return Ok(true);
+            return Ok(Commit::Done);
         }
         // Or another invocation has committed the same record; or this one has, and did not learn it.
-        let now = self.baseline().await?.value.committed;
-        Ok(now.is_some_and(|committed| committed.record == *key))
+        let now = self.baseline().await?;
+        Ok(match &now.value.committed {
+            Some(committed) if committed.record == *key => Commit::Done,
+            _ if now.etag == from.etag => Commit::Undecided,
+            _ => Commit::TooLate,
+        })
     }
 
     /// Deletes the files of a baseline that another has taken the place of. Whoever still reads them names their version; and

@@ -26,7 +26,7 @@ impl Runner {
             jobs.push(Job { kind: request.kind, id });
         }
         let state = if jobs.is_empty() { State::Empty } else { State::Open };
-        let driven = RunRecord { state, jobs, ..record };
+        let driven = RunRecord { state, jobs, driven: Some(self.bucket().now()), ..record };
         let kept = match self.ledger.swap(key, driven, &etag).await? {
             Ok(kept) => kept,
             // Somebody else drove it as well: the same token made the same jobs.

@@ -26,7 +26,7 @@ pub use settle::REPORT_COMES_WITHIN;
 pub use tend::{EVENTS_COME_WITHIN, Tended};
 pub use watch::{Frequency, Patience, Raised, watch};
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::bucket::ManifestBucket;
 use crate::config::{CopyMode, JobSettings, Route};
@@ -69,6 +69,8 @@ pub struct Time {
     pub persistence: Persistence,
     /// When planning has to stop, so that what it has done can be kept.
     pub planning: Instant,
+    /// How long planning may take where an invocation does nothing before it.
+    pub whole: Duration,
 }
 
 impl Runner {

@@ -123,7 +123,9 @@ impl Runner {
         let planned = record.plan.as_ref().map(|plan| plan.objects);
         let ended = match fate {
             Fate::Running | Fate::Unconfirmed => return Ok(None),
-            Fate::Unknown if now.duration_since(record.planned) < UNKNOWN_AT_FIRST => return Ok(None),
+            Fate::Unknown if now.duration_since(record.driven.unwrap_or(record.planned)) < UNKNOWN_AT_FIRST => {
+                return Ok(None);
+            }
             Fate::Unknown => return Ok(Some(Part::unknown(id, request, planned))),
             Fate::Ended(ended) => ended,
         };

@@ -158,7 +158,7 @@ fn what_the_ledger_keeps_is_the_request_as_the_command_line_takes_it() {
             "ExpectedBucketOwner": "222222222222",
         },
         "ClientRequestToken": text["request"]["ClientRequestToken"],
-        "Description": "transship photos run 2025-06-01T01-00Z-0123456789abcdef",
+        "Description": "transship photos run 2025-06-01T01-00Z-0123456789abcdef everything",
         "Priority": 10,
         "RoleArn": "arn:aws:iam::222222222222:role/copy",
         "Tags": [

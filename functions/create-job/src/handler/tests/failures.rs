@@ -49,7 +49,7 @@ async fn another_routes_job_of_the_same_run_id_is_not_ours() {
     invoke(&handler(&aws), event!("s3-put-manifest")).await.unwrap();
     {
         let mut state = aws.state();
-        state.jobs[0].description = format!("transship photos-2 run {RUN}");
+        state.jobs[0].description = format!("transship photos-2 run {RUN} everything");
         state.jobs[0].token = "theirs".to_owned();
     }
     aws.forget("ledger/");

@@ -103,7 +103,7 @@ async fn a_manifest_becomes_one_job() {
     let answer = invoke(&handler(&aws), event!("s3-put-manifest")).await.unwrap();
     let key = format!("{FOLDER}manifest.json");
     assert_eq!(answer, json!({"results": [{"key": key, "outcome": "created", "run": RUN, "job_id": "job-1"}]}));
-    assert_eq!(aws.state().jobs[0].description, format!("transship photos run {RUN}"));
+    assert_eq!(aws.state().jobs[0].description, format!("transship photos run {RUN} everything"));
 }
 
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_control_CreateJob.html>
@@ -117,7 +117,7 @@ async fn the_request_on_the_wire_is_as_the_service_model_has_it() {
         r#"<CreateJobRequest xmlns="http://awss3control.amazonaws.com/doc/2018-08-20/">"#,
         &format!("<ClientRequestToken>{}</ClientRequestToken>", job.token),
         "<ConfirmationRequired>false</ConfirmationRequired>",
-        "<Description>transship photos run 2025-06-01T01-00Z-869a85fbe0382339184dc5759515608a</Description>",
+        "<Description>transship photos run 2025-06-01T01-00Z-869a85fbe0382339184dc5759515608a everything</Description>",
         "<Manifest><Spec><Format>S3InventoryReport_CSV_20161130</Format></Spec><Location>",
         "<ObjectArn>arn:aws:s3:::manifest-bucket/inventory/source-bucket/transship/2025-06-01T01-00Z/manifest.json</ObjectArn>",
         "<ObjectVersionId>qUnI7lRZ2rWcGbcPZqYkPBkXsJ6x1o3V</ObjectVersionId>",
