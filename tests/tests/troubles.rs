@@ -109,7 +109,7 @@ async fn a_plan_that_is_carried_over_and_gone_makes_the_next_run_a_full_one() {
     let mut days = Days::new(ReplayedToken::SameJob).await;
     days.two_reports().await;
     fails(&days).await;
-    for key in days.route.keys_below("plans/").await.unwrap().into_iter().filter(|key| key.ends_with(".csv")) {
+    for key in days.route.keys_below("plans/").await.unwrap().into_iter().filter(|key| key.contains("/data/")) {
         days.route.destination.s3.delete_object().bucket(MANIFEST_BUCKET).key(key).send().await.unwrap();
     }
     assert_eq!(days.answer(Newer).await["outcome"], "created");

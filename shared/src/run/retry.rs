@@ -31,7 +31,7 @@ impl Runner {
         let mut noted = false;
         for _ in 0..ROUNDS {
             let Some(baseline) = self.ledger.baseline().await? else { return Ok(Retried::Nothing) };
-            if let Some(retried) = self.open_before(&baseline, asked, time).await? {
+            if let Some(retried) = Box::pin(self.open_before(&baseline, asked, time)).await? {
                 return Ok(retried);
             }
             let now = self.ledger.baseline().await?;
