@@ -12,5 +12,5 @@ pub use send::{Persistence, SendError, Sent, send};
 
 #[cfg(test)]
 pub(crate) mod tests {
-    pub(crate) use super::request::tests::settings;
+    pub(crate) use super::request::tests::{route, settings};
 }

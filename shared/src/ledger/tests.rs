@@ -8,20 +8,7 @@ use crate::config::{CopyMode, Route};
 use crate::inventory::{Manifest, Report, ReportKey};
 use crate::job::Submitted;
 
-pub(crate) fn route() -> Route {
-    Route {
-        name: "photos".parse().unwrap(),
-        account: "222222222222".parse().unwrap(),
-        source_bucket: "source-bucket".parse().unwrap(),
-        source_account: "111111111111".parse().unwrap(),
-        destination_bucket: "destination-bucket".parse().unwrap(),
-        destination_region: "eu-west-1".parse().unwrap(),
-        destination_prefix: None,
-        manifest_bucket: "manifest-bucket".parse().unwrap(),
-        inventory_prefix: "inventory".parse().unwrap(),
-        inventory_id: "daily".parse().unwrap(),
-    }
-}
+pub(crate) use crate::job::tests::route;
 
 pub(crate) fn report(time: &str, etag: &str) -> Report {
     let route = route();

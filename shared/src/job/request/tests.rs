@@ -7,7 +7,7 @@ use crate::config::{CopyMode, JobSettings};
 use crate::inventory::{Manifest, ReportKey};
 use crate::names::ObjectKey;
 
-fn route() -> Route {
+pub(crate) fn route() -> Route {
     Route {
         name: "photos".parse().unwrap(),
         account: "222222222222".parse().unwrap(),
