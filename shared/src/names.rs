@@ -117,6 +117,10 @@ name! {
     /// `arn:aws:kms:REGION:ACCOUNT:key/ID`; an alias can be pointed elsewhere, so policies cannot name it.
     KmsKeyArn, "the ARN of a KMS key, arn:aws:kms:REGION:ACCOUNT:key/ID (not an alias)", is_kms_key_arn
 }
+name! {
+    /// `arn:aws:lambda:REGION:ACCOUNT:function:NAME`, perhaps with an alias or a version behind it.
+    FunctionArn, "the ARN of a Lambda function, arn:aws:lambda:REGION:ACCOUNT:function:NAME", is_function_arn
+}
 
 impl RoleArn {
     /// The account the role is in.
@@ -199,6 +203,17 @@ fn is_kms_key_arn(text: &str) -> bool {
         && resource
             .strip_prefix("key/")
             .is_some_and(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
+}
+
+fn is_function_arn(text: &str) -> bool {
+    let parts: Vec<&str> = text.splitn(7, ':').collect();
+    let ["arn", partition, "lambda", region, account, "function", name] = parts.as_slice() else { return false };
+    let word = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_$".contains(&b));
+    is_partition(partition)
+        && is_region(region)
+        && account.parse::<AccountId>().is_ok()
+        && name.split(':').count() <= 2
+        && name.split(':').all(word)
 }
 
 /// An object's ETag without quotes. Not always an MD5: multipart uploads and SSE-KMS have other ones.

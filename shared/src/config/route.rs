@@ -7,7 +7,9 @@ use aws_sdk_s3control::types::{JobReportScope, S3CannedAccessControlList, S3Chec
 use serde::{Deserialize, Serialize};
 
 use super::{Reader, Setting};
-use crate::names::{AccountId, BucketName, Invalid, InventoryId, KmsKeyArn, Prefix, Region, RoleArn, RouteName};
+use crate::names::{
+    AccountId, BucketName, FunctionArn, Invalid, InventoryId, KmsKeyArn, Prefix, Region, RoleArn, RouteName,
+};
 
 const ROUTE: Setting = Setting::required("ROUTE");
 const ACCOUNT_ID: Setting = Setting::required("ACCOUNT_ID");
@@ -36,6 +38,7 @@ pub const ROUTE_SETTINGS: &[Setting] = &[
 
 const COPY_MODE: Setting = Setting::default("COPY_MODE", "Changes");
 const COPY_ROLE_ARN: Setting = Setting::required("COPY_ROLE_ARN");
+const COPY_LARGE_FUNCTION_ARN: Setting = Setting::optional("COPY_LARGE_FUNCTION_ARN");
 const STORAGE_CLASS: Setting = Setting::optional("STORAGE_CLASS");
 const KMS_KEY_ARN: Setting = Setting::optional("KMS_KEY_ARN");
 const BUCKET_KEY_ENABLED: Setting = Setting::optional("BUCKET_KEY_ENABLED");
@@ -52,6 +55,7 @@ const STUCK_AFTER_RUNS: Setting = Setting::default("STUCK_AFTER_RUNS", "5");
 pub const JOB_SETTINGS: &[Setting] = &[
     COPY_MODE,
     COPY_ROLE_ARN,
+    COPY_LARGE_FUNCTION_ARN,
     STORAGE_CLASS,
     KMS_KEY_ARN,
     BUCKET_KEY_ENABLED,
@@ -97,6 +101,8 @@ pub struct JobSettings {
     pub mode: CopyMode,
     /// The role that jobs run as.
     pub role: RoleArn,
+    /// The function that copies objects over 5 GB; they are left out if none.
+    pub copy_large: Option<FunctionArn>,
     /// The copies' storage class; S3's default, STANDARD, if none.
     pub storage_class: Option<S3StorageClass>,
     /// The KMS key that copies are encrypted with; the destination bucket's default encryption if none.
@@ -218,6 +224,7 @@ impl JobSettings {
     pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let mode = reader.read(&COPY_MODE);
         let role: Option<RoleArn> = reader.read(&COPY_ROLE_ARN);
+        let copy_large = reader.read(&COPY_LARGE_FUNCTION_ARN);
         let storage_class =
             reader.one_of(&STORAGE_CLASS, S3StorageClass::values(), |t| S3StorageClass::try_parse(t).ok());
         let kms_key: Option<KmsKeyArn> = reader.read(&KMS_KEY_ARN);
@@ -260,6 +267,7 @@ impl JobSettings {
         Some(Self {
             mode: mode?,
             role: role?,
+            copy_large,
             storage_class,
             kms_key,
             bucket_key,

@@ -3,19 +3,21 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_control_CreateJob.html>
 
+use std::collections::BTreeMap;
+
 use aws_sdk_s3control::error::BuildError;
 use aws_sdk_s3control::operation::create_job::builders::CreateJobInputBuilder;
 use aws_sdk_s3control::types::{
     JobManifest, JobManifestFormat, JobManifestLocation, JobManifestSpec, JobOperation, JobReport, JobReportFormat,
-    JobReportScope, S3AnnotationDirective, S3CannedAccessControlList, S3ChecksumAlgorithm, S3CopyObjectOperation,
-    S3MetadataDirective, S3StorageClass, S3Tag,
+    JobReportScope, LambdaInvokeOperation, S3AnnotationDirective, S3CannedAccessControlList, S3ChecksumAlgorithm,
+    S3CopyObjectOperation, S3MetadataDirective, S3StorageClass, S3Tag,
 };
 use serde::{Deserialize, Serialize};
 
 use super::run::{JobKind, RunId, token};
 use crate::config::{CopyMode, JobSettings, Route};
 use crate::inventory::Report;
-use crate::names::{ETag, ObjectKey};
+use crate::names::{ETag, FunctionArn, ObjectKey};
 
 /// One job to be created.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +52,16 @@ pub struct CreateJob {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 enum Operation {
     S3PutObjectCopy(Copy),
+    LambdaInvoke(Invoke),
+}
+
+/// `LambdaInvokeOperation`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Invoke {
+    function_arn: String,
+    invocation_schema_version: String,
+    user_arguments: BTreeMap<String, String>,
 }
 
 /// `S3CopyObjectOperation`
@@ -144,12 +156,40 @@ const FIRST_ATTEMPT: u32 = 1;
 
 /// The job of `run` that copies what `manifest` lists.
 pub fn copy_job(route: &Route, settings: &JobSettings, run: &RunId, manifest: &Submitted) -> JobRequest {
-    let kind = JobKind::Copy;
+    let operation = Operation::S3PutObjectCopy(copy(route, settings));
+    job(route, settings, run, manifest, JobKind::Copy, operation)
+}
+
+/// The job of `run` that has `function`, copy-large, copy what `manifest` lists: objects over 5 GB.
+pub fn large_job(
+    route: &Route,
+    settings: &JobSettings,
+    function: &FunctionArn,
+    run: &RunId,
+    manifest: &Submitted,
+) -> JobRequest {
+    let operation = Operation::LambdaInvoke(Invoke {
+        function_arn: function.to_string(),
+        invocation_schema_version: "2.0".to_owned(),
+        // For the function's log; how it copies is in its settings.
+        user_arguments: BTreeMap::from([("run".to_owned(), run.to_string())]),
+    });
+    job(route, settings, run, manifest, JobKind::Large, operation)
+}
+
+fn job(
+    route: &Route,
+    settings: &JobSettings,
+    run: &RunId,
+    manifest: &Submitted,
+    kind: JobKind,
+    operation: Operation,
+) -> JobRequest {
     let request = CreateJob {
         account_id: route.account.to_string(),
         // Said even when false: left out, the job may wait for a person.
         confirmation_required: settings.confirmation_required,
-        operation: Operation::S3PutObjectCopy(copy(route, settings)),
+        operation,
         manifest: Manifest {
             // An inventory names its columns itself: Fields is only for plain CSV manifests.
             spec: Spec { format: JobManifestFormat::S3InventoryReportCsv20161130.to_string() },
@@ -162,7 +202,7 @@ pub fn copy_job(route: &Route, settings: &JobSettings, run: &RunId, manifest: &S
         report: completion_report(route, settings),
         client_request_token: token(&route.name, run, kind, &manifest.etag, FIRST_ATTEMPT),
         // At most 256 characters: a route has up to 32, a run id up to 147.
-        description: format!("transship {} run {run}{}", route.name, mode_of(settings)),
+        description: format!("transship {} run {run}{}{}", route.name, mode_of(settings), said_of(kind)),
         priority: settings.priority,
         role_arn: settings.role.to_string(),
         tags: [("transship:route", route.name.as_str()), ("transship:run", run.as_str())]
@@ -177,6 +217,14 @@ fn mode_of(settings: &JobSettings) -> &'static str {
     match settings.mode {
         CopyMode::Changes => "",
         CopyMode::Everything => " everything",
+    }
+}
+
+/// A run's two jobs are told apart by what ListJobs shows.
+fn said_of(kind: JobKind) -> &'static str {
+    match kind {
+        JobKind::Copy => "",
+        JobKind::Large => " large",
     }
 }
 
@@ -226,14 +274,17 @@ impl JobRequest {
 
     /// As the SDK sends it.
     pub fn input(&self) -> Result<CreateJobInputBuilder, RequestError> {
-        let CreateJob { operation: Operation::S3PutObjectCopy(copy), .. } = &self.request;
         let request = &self.request;
+        let operation = match &request.operation {
+            Operation::S3PutObjectCopy(copy) => JobOperation::builder().s3_put_object_copy(copy.input()),
+            Operation::LambdaInvoke(invoke) => JobOperation::builder().lambda_invoke(invoke.input()),
+        };
         let tags: Result<Vec<S3Tag>, BuildError> =
             request.tags.iter().map(|tag| S3Tag::builder().key(&tag.key).value(&tag.value).build()).collect();
         Ok(CreateJobInputBuilder::default()
             .account_id(&request.account_id)
             .confirmation_required(request.confirmation_required)
-            .operation(JobOperation::builder().s3_put_object_copy(copy.input()).build())
+            .operation(operation.build())
             .manifest(request.manifest.input()?)
             .report(request.report.input())
             .client_request_token(&request.client_request_token)
@@ -259,6 +310,17 @@ impl Copy {
             .set_canned_access_control_list(
                 self.canned_access_control_list.as_deref().map(S3CannedAccessControlList::from),
             )
+            .build()
+    }
+}
+
+impl Invoke {
+    fn input(&self) -> LambdaInvokeOperation {
+        let arguments = self.user_arguments.iter().map(|(name, value)| (name.clone(), value.clone()));
+        LambdaInvokeOperation::builder()
+            .function_arn(&self.function_arn)
+            .invocation_schema_version(&self.invocation_schema_version)
+            .set_user_arguments(Some(arguments.collect()))
             .build()
     }
 }

@@ -59,12 +59,15 @@ impl fmt::Display for RunId {
 pub enum JobKind {
     /// `S3PutObjectCopy` of what CopyObject can copy.
     Copy,
+    /// `LambdaInvoke` of copy-large, for what is over 5 GB.
+    Large,
 }
 
 impl JobKind {
     fn as_str(self) -> &'static str {
         match self {
             Self::Copy => "copy",
+            Self::Large => "large",
         }
     }
 }

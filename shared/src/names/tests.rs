@@ -67,6 +67,23 @@ fn a_kms_key_is_named_by_its_own_arn() {
 }
 
 #[test]
+fn a_function_is_named_by_its_whole_arn() {
+    for right in ["transship-photos-copy-large", "f_1:live", "f:$LATEST", "f:7"] {
+        let arn = format!("arn:aws:lambda:eu-west-1:222222222222:function:{right}");
+        assert!(arn.parse::<FunctionArn>().is_ok(), "{arn}");
+    }
+    for wrong in [
+        "copy-large",
+        "arn:aws:lambda:eu-west-1:222222222222:function:",
+        "arn:aws:lambda:eu-west-1:222222222222:function:a:b:c",
+        "arn:aws:lambda::222222222222:function:a",
+        "arn:aws:lambda:eu-west-1:222222222222:layer:a",
+    ] {
+        assert!(wrong.parse::<FunctionArn>().is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn a_prefix_has_no_slash_at_its_ends() {
     assert!("a/b c/ü".parse::<Prefix>().is_ok());
     for wrong in ["", "/", "a/", "/a", "a//b", "a/../b", "./a", "a\nb"] {

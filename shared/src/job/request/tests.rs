@@ -26,6 +26,7 @@ pub(crate) fn settings() -> JobSettings {
     JobSettings {
         mode: CopyMode::Everything,
         role: "arn:aws:iam::222222222222:role/copy".parse().unwrap(),
+        copy_large: None,
         storage_class: None,
         kms_key: None,
         bucket_key: None,
@@ -167,4 +168,29 @@ fn what_the_ledger_keeps_is_the_request_as_the_command_line_takes_it() {
         ],
     });
     assert_eq!(text["request"], expected);
+}
+
+#[test]
+fn the_job_for_large_objects_invokes_the_function_and_is_told_apart() {
+    let (report, route, settings) = (report(), route(), settings());
+    let (run, manifest) = (RunId::of(&report), Submitted::delivered(&report));
+    let function = "arn:aws:lambda:eu-west-1:222222222222:function:transship-photos-copy-large".parse().unwrap();
+    let large = large_job(&route, &settings, &function, &run, &manifest);
+    let copy = copy_job(&route, &settings, &run, &manifest);
+    assert_ne!(large.description(), copy.description());
+    assert_ne!(large.request.client_request_token, copy.request.client_request_token);
+
+    let text = serde_json::to_value(&large).unwrap();
+    assert_eq!(serde_json::from_value::<JobRequest>(text.clone()).unwrap(), large);
+    assert_eq!(text["kind"], "large");
+    let expected = serde_json::json!({ "LambdaInvoke": {
+        "FunctionArn": "arn:aws:lambda:eu-west-1:222222222222:function:transship-photos-copy-large",
+        "InvocationSchemaVersion": "2.0",
+        "UserArguments": { "run": "2025-06-01T01-00Z-0123456789abcdef" },
+    } });
+    assert_eq!(text["request"]["Operation"], expected);
+    let invoke = large.input().unwrap().build().unwrap().operation.unwrap().lambda_invoke.unwrap();
+    assert_eq!(invoke.function_arn.as_deref(), Some(function.as_str()));
+    assert_eq!(invoke.invocation_schema_version.as_deref(), Some("2.0"));
+    assert_eq!(invoke.user_arguments.unwrap()["run"], run.as_str());
 }

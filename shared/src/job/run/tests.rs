@@ -28,3 +28,10 @@ fn a_token_differs_with_everything_it_is_made_of() {
         assert_eq!(other.len(), 64);
     }
 }
+
+#[test]
+fn the_jobs_of_a_run_have_tokens_of_their_own() {
+    let (route, run, etag) = ("ab".parse().unwrap(), RunId("cd".to_owned()), "ef".parse().unwrap());
+    let of = |kind| token(&route, &run, kind, &etag, 1);
+    assert_ne!(of(JobKind::Copy), of(JobKind::Large));
+}
