@@ -171,8 +171,8 @@ async fn a_job_that_waits_for_its_confirmation_is_told_of_and_taken_over_by_the_
     assert_eq!(run_of(&route, &first).await.state, State::Waiting);
     route.cloud.clock().turn(25 * HOUR);
     let answer = tick(&route).await;
-    assert_eq!(findings(&answer), ["run-open"], "{answer}");
-    assert!(answer["findings"][0]["what"].as_str().unwrap().contains("waits for its confirmation"), "{answer}");
+    assert_eq!(findings(&answer), [format!("unconfirmed {}", run_of(&route, &first).await.run)], "{answer}");
+    assert_eq!(answer["findings"][0]["severity"], "warning", "it was asked for");
     let second = deliver(&route, 0).await;
     assert_eq!(run_of(&route, &first).await.state, State::Failed, "cancelled for the newer report");
     assert_eq!(run_of(&route, &second).await.plan.unwrap().carried_over, 3);

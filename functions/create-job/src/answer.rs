@@ -41,6 +41,8 @@ pub(crate) enum Outcome {
     Empty,
     /// An earlier run of the route is open; the newest report that waits is planned when that is settled.
     Waiting,
+    /// What it would copy is written down; there is no job.
+    Previewed,
     /// It, or a newer report, was planned before.
     Superseded,
     /// Planning takes longer than one invocation; another goes on.
@@ -86,6 +88,7 @@ impl Outcome {
             Self::AlreadyCreated => "already created",
             Self::Empty => "empty",
             Self::Waiting => "waiting",
+            Self::Previewed => "previewed",
             Self::Superseded => "superseded",
             Self::Unfinished => "unfinished",
             Self::Rebuilt => "rebuilt",
@@ -118,6 +121,7 @@ impl Record {
         match handled {
             Handled::Created(jobs) => record(Outcome::Created).with_job(jobs),
             Handled::AlreadyCreated(jobs) => record(Outcome::AlreadyCreated).with_job(jobs),
+            Handled::Previewed => record(Outcome::Previewed).because("CopyMode is Preview: no job is made"),
             Handled::Empty => record(Outcome::Empty).because("there is nothing to copy"),
             Handled::Waiting(other) => {
                 record(Outcome::Waiting).because(format_args!("run {other} is open; this report is planned after it"))

@@ -1,8 +1,10 @@
 //! Settings: read once from an environment, typed, every wrong one reported at once by name. Calls nothing but
 //! [`ProcessEnv`], and that only when asked.
 
+mod budget;
 mod route;
 
+pub use budget::Budget;
 pub use route::{CopyMode, JOB_SETTINGS, JobSettings, ROUTE_SETTINGS, Route};
 
 use std::collections::BTreeMap;

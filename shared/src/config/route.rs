@@ -6,6 +6,9 @@ use aws_sdk_s3control::types::{JobReportScope, S3CannedAccessControlList, S3Chec
 
 use serde::{Deserialize, Serialize};
 
+use super::budget::{
+    Budget, MAX_BYTES_PER_RUN, MAX_ESTIMATED_COST_PER_RUN, MAX_OBJECTS_PER_RUN, PRICE_OVERRIDES, SOURCE_KMS_KEY_ARN,
+};
 use super::{Reader, Setting};
 use crate::names::{
     AccountId, BucketName, FunctionArn, Invalid, InventoryId, KmsKeyArn, Prefix, Region, RoleArn, RouteName,
@@ -67,6 +70,11 @@ pub const JOB_SETTINGS: &[Setting] = &[
     PRIORITY,
     CONFIRMATION_REQUIRED,
     STUCK_AFTER_RUNS,
+    MAX_OBJECTS_PER_RUN,
+    MAX_BYTES_PER_RUN,
+    MAX_ESTIMATED_COST_PER_RUN,
+    PRICE_OVERRIDES,
+    SOURCE_KMS_KEY_ARN,
 ];
 
 /// One source bucket to one destination bucket, and where its reports lie.
@@ -125,6 +133,8 @@ pub struct JobSettings {
     pub confirmation_required: bool,
     /// An object is stuck when so many runs in a row have failed to copy it.
     pub stuck_after: u32,
+    /// What a run may cost, and what is known of that.
+    pub budget: Budget,
 }
 
 /// What a run copies.
@@ -134,6 +144,8 @@ pub enum CopyMode {
     Changes,
     /// Every object of the report, every time.
     Everything,
+    /// Nothing: it plans as `Changes` does, and tells of it.
+    Preview,
 }
 
 impl FromStr for CopyMode {
@@ -143,8 +155,8 @@ impl FromStr for CopyMode {
         match text {
             "Changes" => Ok(Self::Changes),
             "Everything" => Ok(Self::Everything),
-            "Preview" => Err(Invalid::new("Changes or Everything (this release has no Preview)", text)),
-            _ => Err(Invalid::new("Changes or Everything", text)),
+            "Preview" => Ok(Self::Preview),
+            _ => Err(Invalid::new("Changes, Everything or Preview", text)),
         }
     }
 }
@@ -240,6 +252,9 @@ impl JobSettings {
         let priority: Option<Priority> = reader.read(&PRIORITY);
         let confirmation_required = reader.flag(&CONFIRMATION_REQUIRED);
         let stuck_after: Option<Times> = reader.read(&STUCK_AFTER_RUNS);
+        let region = reader.known::<Region>(&DESTINATION_REGION);
+        let class = storage_class.as_ref().map(S3StorageClass::as_str);
+        let budget = Budget::read(reader, region, class, kms_key.is_some(), bucket_key);
 
         if let (Some(role), Some(account)) = (&role, reader.known::<AccountId>(&ACCOUNT_ID))
             && role.account() != account.as_str()
@@ -279,6 +294,7 @@ impl JobSettings {
             priority: priority?.0,
             confirmation_required: confirmation_required?,
             stuck_after: stuck_after?.0,
+            budget: budget?,
         })
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_s3control::types::{JobReportScope, S3CannedAccessControlList, S3ChecksumAlgorithm, S3StorageClass};
 
 use super::*;
+use crate::cost::{How, Keys, Limits};
 
 fn required() -> BTreeMap<&'static str, &'static str> {
     BTreeMap::from([
@@ -123,10 +124,45 @@ fn modes_are_told_apart() {
     let mut env = required();
     env.insert("COPY_MODE", "Everything");
     assert_eq!(read(&env).unwrap().1.mode, CopyMode::Everything);
-    let (names, text) = wrong(&[("COPY_MODE", "Preview")]);
-    assert_eq!(names, ["COPY_MODE"]);
-    assert!(text.contains("this release has no Preview"), "{text}");
+    env.insert("COPY_MODE", "Preview");
+    assert_eq!(read(&env).unwrap().1.mode, CopyMode::Preview);
     assert_eq!(wrong(&[("COPY_MODE", "everything")]).0, ["COPY_MODE"]);
+}
+
+#[test]
+fn limits_and_prices() {
+    let mut env = required();
+    let none = read(&env).unwrap().1.budget;
+    assert_eq!(none.limits, Limits::default());
+    assert_eq!((none.prices.home.as_str(), none.prices.destination.as_str()), ("eu-west-1", "eu-west-1"));
+    env.extend([
+        ("AWS_REGION", "us-east-1"),
+        ("MAX_OBJECTS_PER_RUN", "1000000"),
+        ("MAX_BYTES_PER_RUN", "2TiB"),
+        ("MAX_ESTIMATED_COST_PER_RUN", "25.50"),
+        ("PRICE_OVERRIDES", r#"{"*":{"job":0.1}}"#),
+        ("STORAGE_CLASS", "GLACIER_IR"),
+        ("KMS_KEY_ARN", "arn:aws:kms:eu-west-1:222222222222:key/1234"),
+        ("BUCKET_KEY_ENABLED", "true"),
+        ("SOURCE_KMS_KEY_ARN", "arn:aws:kms:us-east-1:111111111111:key/1234"),
+    ]);
+    let budget = read(&env).unwrap().1.budget;
+    let limits = Limits { objects: Some(1_000_000), bytes: Some(2 << 40), cost: Some("25.5".parse().unwrap()) };
+    assert_eq!(budget.limits, limits);
+    assert_eq!((budget.prices.home.as_str(), budget.prices.at_home.job), ("us-east-1", "0.1".parse().unwrap()));
+    let how =
+        How { storage_class: "GLACIER_IR".to_owned(), source_keys: Keys::Each, destination_keys: Keys::BucketKey };
+    assert_eq!(budget.how, how);
+    for (name, value) in [
+        ("MAX_OBJECTS_PER_RUN", "0"),
+        ("MAX_OBJECTS_PER_RUN", "1e6"),
+        ("MAX_BYTES_PER_RUN", "much"),
+        ("MAX_BYTES_PER_RUN", "0"),
+        ("MAX_ESTIMATED_COST_PER_RUN", "-1"),
+        ("PRICE_OVERRIDES", r#"{"*":{"jobs":0.1}}"#),
+    ] {
+        assert_eq!(wrong(&[(name, value)]).0, [name], "{value}");
+    }
 }
 
 #[test]

@@ -215,7 +215,7 @@ fn job(
 /// Said of the mode that is not the default: the same report may have a job of each.
 fn mode_of(settings: &JobSettings) -> &'static str {
     match settings.mode {
-        CopyMode::Changes => "",
+        CopyMode::Changes | CopyMode::Preview => "",
         CopyMode::Everything => " everything",
     }
 }
@@ -257,6 +257,16 @@ fn completion_report(route: &Route, settings: &JobSettings) -> CompletionReport 
 }
 
 impl JobRequest {
+    /// Has the job wait until a person confirms it.
+    pub fn wait_for_confirmation(&mut self) {
+        self.request.confirmation_required = true;
+    }
+
+    /// Whether the job waits until a person confirms it.
+    pub fn waits_for_confirmation(&self) -> bool {
+        self.request.confirmation_required
+    }
+
     /// The job's description, by which ListJobs finds it again.
     pub fn description(&self) -> &str {
         &self.request.description

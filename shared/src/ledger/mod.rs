@@ -8,6 +8,7 @@
 //! | `ledger/baselines/<run>/<baseline etag>/` | the baseline's files, one for each hash range |
 //! | `ledger/runs/<run>/<baseline etag>.json` | a run planned on that baseline |
 //! | `ledger/runs/<run>/everything.json` | a run of `CopyMode=Everything` |
+//! | `ledger/runs/<run>/preview.json` | a run of `CopyMode=Preview` |
 //! | `ledger/drafts/<run>/<baseline etag>.json` | how far a plan has come that takes several passes |
 //! | `ledger/carry-over/<run>/<job id>.csv` | what a job did not copy: bucket, key (percent-encoded), in how many runs in a row |
 //! | `ledger/watch.json` | since when the route is watched, and what is known to be wrong with it |
@@ -51,6 +52,11 @@ pub fn everything_key(run: &RunId) -> ObjectKey {
     ObjectKey::from_plain(format!("ledger/runs/{run}/everything.json"))
 }
 
+/// The record of a run of `CopyMode=Preview`.
+pub fn preview_key(run: &RunId) -> ObjectKey {
+    ObjectKey::from_plain(format!("ledger/runs/{run}/preview.json"))
+}
+
 /// Where the records of all runs lie, with a slash at its end. They sort by the times of their reports.
 pub const RUNS: &str = "ledger/runs/";
 
@@ -62,6 +68,11 @@ pub fn carried_keys(run: &RunId, job: &str) -> ObjectKey {
 /// The draft of a plan that takes several passes.
 pub fn draft_key(run: &RunId, baseline: &ETag) -> ObjectKey {
     ObjectKey::from_plain(format!("ledger/drafts/{run}/{baseline}.json"))
+}
+
+/// The draft of a plan that is only to be looked at.
+pub fn preview_draft_key(run: &RunId, baseline: &ETag, preview: &str) -> ObjectKey {
+    ObjectKey::from_plain(format!("ledger/drafts/{run}/{baseline}-{preview}.json"))
 }
 
 /// Where a run's plan lies, with a slash at its end.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{CarryOver, Destination, SCHEMA, Shard};
 use crate::config::{CopyMode, Route};
+use crate::cost::{Cost, Over};
 use crate::inventory::Report;
 pub use crate::job::report::ErrorGroup;
 use crate::job::{JobKind, JobRequest, RunId, Submitted};
@@ -38,6 +39,12 @@ pub struct RunRecord {
     pub next: Option<NextBaseline>,
     /// The requests it sends, word for word; none if there is nothing to copy.
     pub requests: Vec<JobRequest>,
+    /// What it is estimated to cost; none where nobody could count what it copies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
+    /// The limits that it is over: its jobs wait for a confirmation.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub over: Vec<Over>,
     /// Its jobs, once they are made.
     pub jobs: Vec<Job>,
     /// When its jobs were recorded.
@@ -78,6 +85,9 @@ pub enum State {
     /// A job ended without having tried every object; its whole plan is carried over.
     #[serde(rename = "failed")]
     Failed,
+    /// Planned, to be looked at: it never has a job.
+    #[serde(rename = "previewed")]
+    Previewed,
     /// Never committed: the baseline moved on.
     #[serde(rename = "superseded")]
     Superseded,
@@ -191,12 +201,26 @@ impl RunRecord {
             plan: None,
             next: None,
             requests: Vec::new(),
+            cost: None,
+            over: Vec::new(),
             jobs: Vec::new(),
             driven: None,
             carried: Vec::new(),
             outcome: None,
             told: None,
         }
+    }
+
+    /// One line of what it would have copied.
+    pub fn log_preview(&self) {
+        tracing::info!(
+            run = %self.run,
+            objects = self.plan.as_ref().map(|plan| plan.objects),
+            bytes = self.plan.as_ref().map(|plan| plan.bytes),
+            cost = self.cost.as_ref().map(|cost| cost.total.dollars()),
+            over = ?self.over,
+            "previewed"
+        );
     }
 
     /// One line of what came of it.

@@ -201,8 +201,11 @@ fn advice(state: State) -> &'static str {
              next report brings it again."
         }
         State::Waiting => {
-            "confirm or cancel the job in the console (Run job, Cancel job). Until then no later report is planned, unless it \
+            "confirm or cancel the job: the finding of the run has the commands, the console its buttons (Run job, Cancel job). Until then no later report is planned, unless it \
              takes this one's place; after 30 days the job fails."
+        }
+        State::Previewed => {
+            "nothing: no job was made. The plan lies in the manifest bucket, under plans/; CopyMode=Changes has it copied."
         }
         State::CopiedWithFailures => {
             "nothing at once. What failed is carried over to the next run. If the same objects fail again, the completion \

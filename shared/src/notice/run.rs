@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Links, Severity, text};
 use crate::config::CopyMode;
+use crate::cost::Over;
 use crate::job::RunId;
 use crate::job::report::ErrorGroup;
 use crate::ledger::{Outcome, RunRecord, State, Stuck};
@@ -51,6 +52,9 @@ pub struct RunSummary {
     /// Estimated, in US dollars; none where it was not estimated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimated_cost: Option<f64>,
+    /// The limits that it is over, so that its jobs wait, or waited, for a confirmation; in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub over: Vec<String>,
     /// The failed tasks by their errors, the most frequent first; the first few kinds.
     pub errors: Vec<ErrorGroup>,
     /// Objects that run after run has failed to copy.
@@ -97,7 +101,8 @@ impl RunSummary {
             not_found: outcome.map(|outcome| outcome.not_found).or(nothing),
             carried_over: outcome.map(|outcome| outcome.carried_over).or(nothing),
             left_out: plan.map(|plan| plan.left_out.clone()).unwrap_or_default(),
-            estimated_cost: None,
+            estimated_cost: record.cost.as_ref().map(|cost| cost.total.dollars()),
+            over: record.over.iter().map(Over::text).collect(),
             errors: outcome.map(|outcome| outcome.errors.clone()).unwrap_or_default(),
             stuck: outcome.and_then(|outcome| outcome.stuck.clone()),
             findings: outcome.map(|outcome| outcome.findings.clone()).unwrap_or_default(),
@@ -116,7 +121,8 @@ impl RunSummary {
             let message = if group.message.is_empty() { String::new() } else { format!(": {}", group.message) };
             format!("{}{status}, {}{}{message}", group.code, text::objects(group.objects), such_as(&group.examples))
         });
-        stuck.into_iter().chain(self.findings.iter().cloned()).chain(errors).collect()
+        let over = self.over.iter().map(|over| format!("Over a limit: {over}"));
+        over.chain(stuck).chain(self.findings.iter().cloned()).chain(errors).collect()
     }
 
     /// Its state, by its name in the ledger.

@@ -107,7 +107,7 @@ impl Draft {
 
 impl Count {
     /// Both together.
-    pub(super) fn add(&mut self, other: Self) {
+    pub fn add(&mut self, other: Self) {
         self.objects += other.objects;
         self.bytes += other.bytes;
     }

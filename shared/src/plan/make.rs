@@ -15,7 +15,9 @@ use crate::config::{JobSettings, Route};
 use crate::delta::{self, DeltaError, HashKey};
 use crate::inventory::{Report, Schema};
 use crate::job::{RunId, Submitted};
-use crate::ledger::{Baseline, Kept, Ledger, NextBaseline, Shard, baseline_folder, draft_key, plan_folder};
+use crate::ledger::{
+    Baseline, Kept, Ledger, NextBaseline, Shard, baseline_folder, draft_key, plan_folder, preview_draft_key,
+};
 use crate::names::ObjectKey;
 
 /// What planning may take.
@@ -46,6 +48,8 @@ pub struct Planner {
     partition: String,
     report: Arc<Report>,
     run: RunId,
+    /// Where the plan goes, if it is only to be looked at.
+    preview: Option<String>,
 }
 
 impl Planner {
@@ -57,14 +61,25 @@ impl Planner {
             partition: settings.role.partition().to_owned(),
             report: Arc::new(report.clone()),
             run: RunId::of(report),
+            preview: None,
         }
+    }
+
+    /// A plan to be looked at: it writes no part of a baseline, and lies in a folder of its own, another one for each attempt.
+    #[must_use]
+    pub fn preview(mut self, attempt: u32) -> Self {
+        self.preview = Some(if attempt == 0 { "preview".to_owned() } else { format!("preview-{attempt}") });
+        self
     }
 
     /// Plans on a baseline, or goes on with the plan that an earlier invocation began.
     pub async fn make(&self, baseline: &Kept<Baseline>, limits: Limits) -> Result<Made, PlanError> {
         let begun = Instant::now();
         let task = self.task(baseline, limits.memory).await?;
-        let key = draft_key(&self.run, &baseline.etag);
+        let key = match &self.preview {
+            None => draft_key(&self.run, &baseline.etag),
+            Some(preview) => preview_draft_key(&self.run, &baseline.etag, preview),
+        };
         let mut drafts = Drafts::open(&self.ledger, key, task.full, || task.ranges()).await?;
         let mut fresh = true;
         while let Some(step) = drafts.draft.next(task.full.is_some()) {
@@ -119,7 +134,11 @@ impl Planner {
             runtime: Handle::current(),
             schema: Arc::new(Schema::of(&self.report.manifest.columns)?),
             baseline: Arc::new(known.clone()),
-            plan_folder: plan_folder(&self.run, &baseline.etag),
+            plan_folder: match &self.preview {
+                None => plan_folder(&self.run, &baseline.etag),
+                Some(preview) => format!("{}{preview}/", plan_folder(&self.run, &baseline.etag)),
+            },
+            keeps_baseline: self.preview.is_none(),
             baseline_folder: baseline_folder(&self.run, &baseline.etag),
             key,
             carry_over: Arc::new(carry_over),

@@ -28,6 +28,8 @@ pub(super) struct Task {
     pub(super) baseline: Arc<Baseline>,
     pub(super) plan_folder: String,
     pub(super) baseline_folder: String,
+    /// Whether the next baseline's part is written.
+    pub(super) keeps_baseline: bool,
     pub(super) key: HashKey,
     pub(super) carry_over: Arc<delta::CarryOver>,
     pub(super) full: Option<Full>,
@@ -101,7 +103,7 @@ impl Task {
             progress: &|_| {},
         };
         let found = delta::difference(&input, baseline, &mut author)?;
-        let shard = if step.first { Some(self.write(&found.next, range, &name)?) } else { None };
+        let shard = if step.first && self.keeps_baseline { Some(self.write(&found.next, range, &name)?) } else { None };
         let took = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         let written = author.finish()?;
         Ok(Pass {

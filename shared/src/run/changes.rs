@@ -1,7 +1,7 @@
 //! `CopyMode=Changes`: the commit protocol. At most one run of a route is open, and only a committed one has jobs.
 
 use super::settle::Settled;
-use super::{Handled, RunError, Runner, Time};
+use super::{Handled, RunError, Runner, Time, guard};
 use crate::bucket::Taken;
 use crate::config::CopyMode;
 use crate::delta::HashKey;
@@ -69,7 +69,7 @@ impl Runner {
                 },
                 (_, None) => {}
             }
-            let Some(planned) = self.planned(report, &run, &baseline, time).await? else {
+            let Some(planned) = Box::pin(self.planned(report, &run, &baseline, time)).await? else {
                 return Ok(Handled::Unfinished);
             };
             let Some(Recorded { key, record }) = planned else { continue };
@@ -160,6 +160,7 @@ impl Runner {
         record.baseline = Some(baseline.etag.clone());
         record.carried.clone_from(&baseline.value.carry_over);
         record.requests = plan.manifest.iter().map(|m| copy_job(&self.route, &self.settings, run, m)).collect();
+        guard::guard(&self.settings.budget, &mut record, Some(&guard::work(&plan)));
         record.plan = Some(*plan);
         record.next = Some(next);
         let record = match self.ledger.create(&key, &record).await? {

@@ -2,7 +2,7 @@
 
 use super::{Handled, RunError, Runner, Time};
 use crate::bucket::Taken;
-use crate::job::{self, Sent};
+use crate::job::{self, JobRequest, Sent};
 use crate::ledger::{Job, Kept, RunRecord, State};
 use crate::names::ObjectKey;
 
@@ -25,7 +25,11 @@ impl Runner {
             let (Sent::Created(id) | Sent::AlreadyThere(id)) = sent;
             jobs.push(Job { kind: request.kind, id });
         }
-        let state = if jobs.is_empty() { State::Empty } else { State::Open };
+        let state = match record.requests.iter().any(JobRequest::waits_for_confirmation) {
+            _ if jobs.is_empty() => State::Empty,
+            true => State::Waiting,
+            false => State::Open,
+        };
         let driven = RunRecord { state, jobs, driven: Some(self.bucket().now()), ..record };
         let kept = match self.ledger.swap(key, driven, &etag).await? {
             Ok(kept) => kept,

@@ -35,6 +35,9 @@ pub enum RunError {
     /// The operating system gave no random numbers.
     #[error("no random numbers for the baseline's key: {0}")]
     Random(std::io::Error),
+    /// A name that this release makes is none: a defect.
+    #[error(transparent)]
+    Name(crate::names::Invalid),
     /// No plan could be made.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -65,7 +68,7 @@ impl RunError {
             Self::Send(error) => error.is_transient(),
             Self::Job { error } => error.class != Class::Permanent,
             Self::Bucket(error) => error.class() != Class::Permanent,
-            Self::NoRecord(_) => false,
+            Self::NoRecord(_) | Self::Name(_) => false,
             Self::Random(_) | Self::Cancelling(_) | Self::Contended(_) | Self::Io(_) | Self::Thread(_) => true,
         }
     }

@@ -79,6 +79,8 @@ fn fate(job: &JobDescriptor) -> Fate {
         Some(JobStatus::Complete) => ended(true),
         Some(JobStatus::Failed | JobStatus::Cancelled) => ended(false),
         Some(JobStatus::Suspended) => Fate::Unconfirmed,
+        // On its way there: it will wait for a person in a moment.
+        Some(JobStatus::New | JobStatus::Preparing) if job.confirmation_required() == Some(true) => Fate::Unconfirmed,
         _ => Fate::Running,
     }
 }

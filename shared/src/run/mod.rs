@@ -6,11 +6,14 @@
 //! it read.
 
 mod changes;
+mod count;
 mod drive;
 mod error;
 mod everything;
+mod guard;
 mod hear;
 mod jobs;
+mod preview;
 mod rebuild;
 mod reports;
 mod retry;
@@ -56,6 +59,8 @@ pub enum Handled {
     Empty,
     /// An earlier run is open. The newest report that waits is planned when that one is settled.
     Waiting(RunId),
+    /// What it would copy is written down; there is no job.
+    Previewed,
     /// It, or a newer report, was planned before.
     Superseded(RunId),
     /// Planning takes longer than one invocation; what is done is kept, and another invocation goes on.
@@ -96,6 +101,7 @@ impl Runner {
             // On the heap: so many calls in a row make a large future.
             CopyMode::Changes => Box::pin(self.changes(report, time)).await,
             CopyMode::Everything => Box::pin(self.everything(report, time)).await,
+            CopyMode::Preview => Box::pin(self.preview(report, time)).await,
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::config::CopyMode;
 use crate::event::Notice;
 use crate::inventory::ReportKey;
 use crate::job::RunId;
-use crate::ledger::{Baseline, Standing, everything_key};
+use crate::ledger::{Baseline, Standing, everything_key, preview_key};
 use crate::names::{ETag, ObjectKey};
 
 /// The reports of this route's inventory, as far as somebody has to know.
@@ -80,6 +80,10 @@ impl Runner {
     async fn is_next(&self, baseline: Option<&Baseline>, report: &Waiting, time: &str) -> Result<bool, RunError> {
         Ok(match self.settings.mode {
             CopyMode::Changes => baseline.is_none_or(|b| b.standing(&report.run, time, &report.etag) == Standing::Next),
+            CopyMode::Preview => {
+                baseline.is_none_or(|b| b.standing(&report.run, time, &report.etag) == Standing::Next)
+                    && self.ledger.run(&preview_key(&report.run)).await?.is_none()
+            }
             CopyMode::Everything => self.ledger.run(&everything_key(&report.run)).await?.is_none(),
         })
     }

@@ -5,7 +5,7 @@ use tokio::runtime::Handle;
 
 use super::changes::ROUNDS;
 use super::settle::Settled;
-use super::{Handled, RunError, Runner, Time};
+use super::{Handled, RunError, Runner, Time, guard};
 use crate::bucket::Taken;
 use crate::config::CopyMode;
 use crate::delta::HashKey;
@@ -115,7 +115,8 @@ impl Runner {
         let runtime = Handle::current();
         let Some(plan) = tokio::task::spawn_blocking(move || retry.make(&runtime)).await?? else { return Ok(None) };
         let requests = plan.manifest.iter().map(|m| copy_job(&self.route, &self.settings, &id, m)).collect();
-        let record = RunRecord {
+        let work = guard::work(&plan);
+        let mut record = RunRecord {
             run: id,
             state: State::Planned,
             planned: self.bucket().now(),
@@ -125,10 +126,12 @@ impl Runner {
             requests,
             jobs: Vec::new(),
             carried: lists,
+            driven: None,
             outcome: None,
             told: None,
             ..before
         };
+        guard::guard(&self.settings.budget, &mut record, Some(&work));
         let record = match self.ledger.create(&key, &record).await? {
             Ok(record) => record,
             // Somebody planned the same at the same time; theirs is the record.

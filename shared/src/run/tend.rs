@@ -6,7 +6,8 @@ use jiff::SignedDuration;
 use super::changes::ROUNDS;
 use super::reports::{Reports, Waiting};
 use super::settle::Settled;
-use super::{RunError, Runner, Time};
+use super::watch::Raised;
+use super::{RunError, Runner, Time, guard};
 use crate::config::CopyMode;
 use crate::ledger::{Baseline, Kept, LedgerError, RunRecord, State};
 use crate::names::ObjectKey;
@@ -24,6 +25,8 @@ pub struct Tended {
     pub reports: Reports,
     /// The report that `create-job` should be told of now.
     pub hand_on: Option<Waiting>,
+    /// A finding for each run whose jobs wait for a person.
+    pub unconfirmed: Vec<Raised>,
     /// What did not work. The others were done all the same.
     pub failed: Vec<RunError>,
 }
@@ -60,6 +63,8 @@ impl Runner {
         if Box::pin(self.tend_everything(&mut tended, time)).await || !tended.closed.is_empty() {
             tended.runs = self.ledger.newest_runs(RUNS).await?;
         }
+        let records = tended.runs.iter().map(|(_, record)| &record.value);
+        tended.unconfirmed = guard::unconfirmed(&self.route, records, self.bucket().now());
         tended.reports = self.reports(tended.baseline.as_ref()).await?;
         // Without its baseline nobody can tell what is to be planned, and create-job would say so each time.
         if tended.failed.is_empty() {

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::tend::Tended;
+use crate::ledger::{RunRecord, State};
 use crate::notice::text;
 use crate::notice::{Finding, Severity};
 
@@ -68,7 +69,8 @@ pub fn watch(tended: &Tended, since: Timestamp, patience: &Patience, now: Timest
         unhandled(tended, now),
         stuck(tended),
     ];
-    found.into_iter().flatten().chain(tended.failed.iter().map(failing)).collect()
+    let unconfirmed = tended.unconfirmed.iter().cloned();
+    found.into_iter().flatten().chain(unconfirmed).chain(tended.failed.iter().map(failing)).collect()
 }
 
 fn alarm(name: &str, what: String, do_next: impl Into<String>) -> Raised {
@@ -94,14 +96,12 @@ fn no_report(tended: &Tended, since: Timestamp, patience: &Patience, now: Timest
 }
 
 fn open_too_long(tended: &Tended, patience: &Patience, now: Timestamp) -> Option<Raised> {
-    let open = tended.open().filter(|open| now.duration_since(open.planned) > patience.run_open)?;
+    // A run that waits for a person has a finding of its own.
+    let waits = |open: &&RunRecord| open.state != State::Waiting;
+    let open = tended.open().filter(waits).filter(|open| now.duration_since(open.planned) > patience.run_open)?;
     let jobs: Vec<&str> = open.jobs.iter().map(|job| job.id.as_str()).collect();
-    let (what, do_next) = match (open.state, jobs.as_slice()) {
-        (crate::ledger::State::Waiting, _) => (
-            format!("job {} of run {} waits for its confirmation", jobs.join(", "), open.run),
-            "confirm it in the console, or cancel it: what it was to copy is then carried over",
-        ),
-        (_, []) => (
+    let (what, do_next) = match jobs.as_slice() {
+        [] => (
             format!("run {} is committed and has no job", open.run),
             "the log of settle-job says why CreateJob fails; it is tried again every time",
         ),

@@ -22,7 +22,8 @@ impl Health {
         if let Some(worst) = worst {
             return Self { severity: worst.severity, line: worst.what.clone() };
         }
-        let ended = |run: &&RunSummary| run.state.is_closed() && run.state != State::Superseded;
+        let ended =
+            |run: &&RunSummary| run.state.is_closed() && !matches!(run.state, State::Superseded | State::Previewed);
         let carried: u64 = carry_over.iter().map(|carry| carry.objects).sum();
         let (severity, line) = match runs.iter().find(ended) {
             Some(run) if run.state == State::Failed => (
@@ -40,6 +41,9 @@ impl Health {
                 Severity::Note,
                 format!("Everything that can be copied of the report of {} UTC has been copied", run.report_text()),
             ),
+            None if runs.first().is_some_and(|run| run.state == State::Previewed) => {
+                (Severity::Note, "Nothing is copied in mode Preview: the runs below say what would be".to_owned())
+            }
             None if runs.is_empty() => (Severity::Note, "No report has arrived yet".to_owned()),
             None => (Severity::Note, "The first run has not ended yet".to_owned()),
         };

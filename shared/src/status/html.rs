@@ -137,6 +137,7 @@ impl Row {
             mode: match run.mode {
                 crate::config::CopyMode::Changes => "",
                 crate::config::CopyMode::Everything => "everything",
+                crate::config::CopyMode::Preview => "preview",
             },
             state: run.state_text(),
             class: class(run.state),
@@ -195,6 +196,6 @@ fn class(state: State) -> &'static str {
         State::Copied | State::Empty => "good",
         State::CopiedWithFailures | State::Waiting => "warning",
         State::Failed => "alarm",
-        State::Planned | State::Open | State::Superseded => "quiet",
+        State::Planned | State::Open | State::Previewed | State::Superseded => "quiet",
     }
 }

@@ -38,6 +38,7 @@ pub(crate) fn settings() -> JobSettings {
         priority: 10,
         confirmation_required: false,
         stuck_after: 5,
+        budget: crate::cost::tests::budget(),
     }
 }
 

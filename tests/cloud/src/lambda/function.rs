@@ -108,8 +108,8 @@ impl Function {
         self.state().event_invoke_config = config;
     }
 
-    pub(super) fn role(&self) -> Option<String> {
-        self.state().configured.as_ref().map(|configured| configured.settings.role.clone())
+    pub(super) fn settings(&self) -> Option<FunctionSettings> {
+        self.state().configured.as_ref().map(|configured| configured.settings.clone())
     }
 
     pub(super) fn set_limits(&self, limits: Limits) {

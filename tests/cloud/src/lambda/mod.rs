@@ -117,6 +117,11 @@ impl Functions {
         Ok(function_arn(name))
     }
 
+    /// A function's role and environment; none before it is configured.
+    pub fn settings(&self, name: &str) -> Option<FunctionSettings> {
+        self.get(name)?.settings()
+    }
+
     /// Sets timeout and concurrency of a function; nothing if there is none of that name.
     pub fn set_limits(&self, name: &str, limits: Limits) {
         if let Some(function) = self.get(name) {
@@ -142,7 +147,7 @@ impl Functions {
 
     /// The execution role's ARN.
     fn role(&self, name: &str) -> Option<String> {
-        self.get(name)?.role()
+        self.settings(name).map(|settings| settings.role)
     }
 
     /// A function's limits.

@@ -1,0 +1,76 @@
+//! Tests.
+
+use super::*;
+use crate::config::CopyMode;
+use crate::cost::{Limits, Over};
+use crate::job::{JobKind, JobRequest, RunId, Submitted, copy_job};
+use crate::ledger::Job;
+use crate::ledger::tests::{report, route};
+
+fn record() -> RunRecord {
+    let report = report("2025-06-02T01-00Z", "aa");
+    let mut record = RunRecord::new(&route(), CopyMode::Changes, &report, Timestamp::UNIX_EPOCH);
+    let settings = crate::job::tests::settings();
+    record.requests = vec![copy_job(&route(), &settings, &RunId::of(&report), &Submitted::delivered(&report))];
+    record
+}
+
+fn work(objects: u64) -> Work {
+    Work { listed: 100, copied: Count { objects, bytes: 1 << 30 }, large: Large::default() }
+}
+
+fn waits(record: &RunRecord) -> bool {
+    record.requests.iter().all(JobRequest::waits_for_confirmation)
+}
+
+#[test]
+fn only_a_run_over_a_limit_waits() {
+    let none = crate::cost::tests::budget();
+    let budget = Budget { limits: Limits { objects: Some(10), ..Limits::default() }, ..none.clone() };
+    let mut run = record();
+    guard(&budget, &mut run, Some(&work(10)));
+    assert!(!waits(&run) && run.over.is_empty() && run.cost.is_some());
+    guard(&none, &mut run, Some(&work(11)));
+    assert!(!waits(&run));
+    guard(&budget, &mut run, Some(&work(11)));
+    assert!(waits(&run));
+    assert_eq!(run.over, [Over::Objects { planned: 11, most: 10 }]);
+    let mut uncounted = record();
+    guard(&none, &mut uncounted, None);
+    assert!(!waits(&uncounted) && uncounted.cost.is_none());
+    guard(&budget, &mut uncounted, None);
+    assert!(waits(&uncounted));
+}
+
+#[test]
+fn the_finding_has_the_numbers_and_both_commands() {
+    let budget = Budget {
+        limits: Limits { objects: Some(10), cost: Some("0.2".parse().unwrap()), ..Limits::default() },
+        ..crate::cost::tests::budget()
+    };
+    let mut run = record();
+    guard(&budget, &mut run, Some(&work(1200)));
+    run.jobs = vec![Job { kind: JobKind::Copy, id: "job-1".to_owned() }];
+    let now = Timestamp::UNIX_EPOCH;
+    assert_eq!(unconfirmed(&route(), [&run].into_iter(), now), []);
+    run.state = State::Waiting;
+    let [Raised { name, finding }] = &unconfirmed(&route(), [&run].into_iter(), now)[..] else { panic!() };
+    assert_eq!(name, "unconfirmed 2025-06-02T01-00Z-aa");
+    assert_eq!(finding.severity, Severity::Alarm);
+    assert_eq!(
+        finding.what,
+        "job job-1 of run 2025-06-02T01-00Z-aa waits for its confirmation: 1,200 objects, 1.0 GiB, estimated at $0.28; \
+        1,200 objects planned, MaxObjectsPerRun is 10; $0.28 estimated, MaxEstimatedCostPerRun is $0.20"
+    );
+    let command = "aws s3control update-job-status --region eu-west-1 --account-id 222222222222 --job-id job-1 \
+        --requested-job-status";
+    for part in [&format!("{command} Ready"), &format!("{command} Cancelled"), "31 Jan 1970"] {
+        assert!(finding.do_next.contains(part), "{}", finding.do_next);
+    }
+    run.over.clear();
+    assert_eq!(
+        unconfirmed(&route(), [&run].into_iter(), now)[0].finding.severity,
+        Severity::Warning,
+        "as was asked for"
+    );
+}

@@ -1,0 +1,213 @@
+//! The guard, end to end: a run over a limit waits until a person confirms or cancels it, or a newer report takes its place.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
+
+use aws_sdk_s3control::types::{JobStatus, RequestedJobStatus};
+use cloud::identity::AccountId;
+use e2e::route::{DESTINATION_BUCKET, Route, SOURCE_BUCKET};
+use serde_json::Value;
+use transship::cost::Over;
+use transship::ledger::{RunRecord, State};
+
+const DAY: i64 = 24 * 3600;
+
+/// A route with three objects of 1,000 bytes each.
+async fn with_objects(parameters: &[(&str, &str)]) -> Route {
+    let route = Route::set_up(parameters).await.unwrap();
+    put(&route, 0..3).await;
+    route
+}
+
+async fn put(route: &Route, numbers: std::ops::Range<u32>) {
+    for n in numbers {
+        let put = route.source.s3.put_object().bucket(SOURCE_BUCKET).key(format!("object {n}"));
+        put.body(vec![b'x'; 1000].into()).send().await.unwrap();
+    }
+}
+
+/// A report a day after the last: the run that it became.
+async fn deliver(route: &Route) -> RunRecord {
+    // What S3 sends on its own at the set-up holds credentials of that day.
+    route.cloud.activity().settled().await;
+    route.cloud.clock().turn(DAY);
+    let report = route.deliver().await.unwrap();
+    route.cloud.activity().settled().await;
+    run_of(route, &report).await
+}
+
+async fn run_of(route: &Route, report: &str) -> RunRecord {
+    let records = route.records().await.unwrap();
+    let run = records.into_iter().find(|run| run.report.manifest.key.as_str() == report);
+    run.unwrap_or_else(|| panic!("no run: {:#?}", route.cloud.functions().logs("create-job")))
+}
+
+async fn again(route: &Route, run: &RunRecord) -> RunRecord {
+    run_of(route, run.report.manifest.key.as_str()).await
+}
+
+/// What the schedule's invocation answers.
+async fn tick(route: &Route) -> Value {
+    let answer = route.settle_job().await.unwrap();
+    route.cloud.activity().settled().await;
+    answer.unwrap_or_else(|error| panic!("settle-job failed: {error}"))
+}
+
+async fn status(route: &Route, run: &RunRecord) -> JobStatus {
+    route.job(&run.jobs[0].id).await.unwrap().status().unwrap().clone()
+}
+
+/// Does what a finding's command says, word for word.
+async fn obey(route: &Route, finding: &Value, wanted: &str) {
+    let text = finding["do_next"].as_str().unwrap();
+    let command = text.split("aws s3control update-job-status ").find(|command| command.contains(wanted)).unwrap();
+    let mut words = command.split_whitespace();
+    let mut given = std::collections::BTreeMap::new();
+    while let (Some(name), Some(value)) = (words.next(), words.next()) {
+        given.entry(name).or_insert(value);
+    }
+    assert_eq!((given["--account-id"], given["--region"]), (AccountId::destination().as_str(), cloud::REGION));
+    let update = route.destination.s3control.update_job_status().account_id(given["--account-id"]);
+    let status = RequestedJobStatus::from(given["--requested-job-status"]);
+    update.job_id(given["--job-id"]).requested_job_status(status).send().await.unwrap();
+    route.cloud.activity().settled().await;
+}
+
+async fn copies(route: &Route) -> usize {
+    let listed = route.destination.s3.list_objects_v2().bucket(DESTINATION_BUCKET).send().await.unwrap();
+    listed.contents().len()
+}
+
+/// The one finding, which has to be that of this run.
+fn finding<'a>(answer: &'a Value, run: &RunRecord) -> &'a Value {
+    let [finding] = &answer["findings"].as_array().unwrap()[..] else { panic!("{answer:#}") };
+    assert_eq!(finding["name"], format!("unconfirmed {}", run.run));
+    finding
+}
+
+/// Parameter, its value, what the finding says, and what the record does.
+type Case = (&'static str, &'static str, &'static str, fn(&Over) -> bool);
+
+#[tokio::test]
+async fn each_limit_makes_a_run_wait_and_confirming_completes_it_as_usual() {
+    let cases: [Case; 3] = [
+        ("MaxObjectsPerRun", "2", "3 objects planned, MaxObjectsPerRun is 2", |over| {
+            *over == Over::Objects { planned: 3, most: 2 }
+        }),
+        ("MaxBytesPerRun", "2999", "MaxBytesPerRun is 2.9 KiB (2,999 bytes)", |over| {
+            *over == Over::Bytes { planned: 3000, most: 2999 }
+        }),
+        ("MaxEstimatedCostPerRun", "0.25", "$0.25 estimated, MaxEstimatedCostPerRun is $0.25", |over| {
+            matches!(over, Over::Cost { .. })
+        }),
+    ];
+    for (name, most, text, is_over) in cases {
+        let route = with_objects(&[(name, most)]).await;
+        let run = deliver(&route).await;
+        assert_eq!((run.state, status(&route, &run).await), (State::Waiting, JobStatus::Suspended), "{name}");
+        assert!(matches!(&run.over[..], [over] if is_over(over)), "{name}: {:?}", run.over);
+        assert!(route.job(&run.jobs[0].id).await.unwrap().confirmation_required().unwrap());
+        let answer = tick(&route).await;
+        let raised = finding(&answer, &run);
+        assert_eq!(raised["severity"], "alarm");
+        assert!(raised["what"].as_str().unwrap().contains(text), "{raised:#}");
+        assert!(raised["what"].as_str().unwrap().contains("3 objects, 2.9 KiB, estimated at $0.25"), "{raised:#}");
+        let page = String::from_utf8(route.kept("ledger/status.html").await.unwrap().unwrap()).unwrap();
+        assert!(page.contains("waiting for confirmation") && page.contains("update-job-status"), "{page}");
+        assert_eq!(copies(&route).await, 0);
+
+        obey(&route, raised, "Ready").await;
+        let run = again(&route, &run).await;
+        assert_eq!((run.state, run.outcome.clone().unwrap().copied, copies(&route).await), (State::Copied, 3, 3));
+        assert_eq!(tick(&route).await["findings"], Value::Array(Vec::new()), "over when it is confirmed");
+        assert_eq!(deliver(&route).await.state, State::Empty, "{name}: the baseline has moved");
+    }
+}
+
+#[tokio::test]
+async fn at_a_limit_nothing_waits() {
+    let limits = [("MaxObjectsPerRun", "3"), ("MaxBytesPerRun", "3000"), ("MaxEstimatedCostPerRun", "0.26")];
+    let route = with_objects(&limits).await;
+    let run = deliver(&route).await;
+    assert_eq!((run.state, &run.over[..]), (State::Copied, &[][..]));
+    assert!(run.cost.unwrap().total < "0.26".parse().unwrap());
+}
+
+#[tokio::test]
+async fn what_is_cancelled_is_carried_over_and_waits_again() {
+    let route = with_objects(&[("MaxObjectsPerRun", "2")]).await;
+    let run = deliver(&route).await;
+    obey(&route, finding(&tick(&route).await, &run), "Cancelled").await;
+    let answer = tick(&route).await;
+    assert_eq!(answer["closed"][0]["state"], "failed", "{answer}");
+    let run = again(&route, &run).await;
+    let outcome = run.outcome.unwrap();
+    assert_eq!((outcome.copied, outcome.carried_over), (0, 3));
+    assert_eq!(route.baseline().await.unwrap().unwrap().carry_over.len(), 1);
+
+    let next = deliver(&route).await;
+    let plan = next.plan.as_ref().unwrap();
+    assert_eq!((next.state, plan.objects, plan.carried_over), (State::Waiting, 3, 3));
+    obey(&route, finding(&tick(&route).await, &next), "Ready").await;
+    assert_eq!((again(&route, &next).await.state, copies(&route).await), (State::Copied, 3));
+    assert_eq!(route.baseline().await.unwrap().unwrap().carry_over, []);
+}
+
+#[tokio::test]
+async fn a_newer_report_takes_the_place_of_a_run_that_still_waits() {
+    let route = with_objects(&[("MaxObjectsPerRun", "2")]).await;
+    let first = deliver(&route).await;
+    assert_eq!(first.state, State::Waiting);
+    put(&route, 3..5).await;
+    let second = deliver(&route).await;
+    let first = again(&route, &first).await;
+    assert_eq!((first.state, status(&route, &first).await), (State::Failed, JobStatus::Cancelled));
+    let plan = second.plan.as_ref().unwrap();
+    assert_eq!((second.state, plan.objects, plan.carried_over), (State::Waiting, 5, 3));
+    let answer = tick(&route).await;
+    obey(&route, finding(&answer, &second), "Ready").await;
+    let second = again(&route, &second).await;
+    assert_eq!((second.state, second.outcome.unwrap().copied, copies(&route).await), (State::Copied, 5, 5));
+}
+
+#[tokio::test]
+async fn nobody_confirms_and_what_was_planned_is_not_lost() {
+    let route = with_objects(&[("MaxObjectsPerRun", "2")]).await;
+    let first = deliver(&route).await;
+    route.cloud.clock().turn(31 * DAY);
+    tick(&route).await;
+    let first = again(&route, &first).await;
+    let outcome = first.outcome.unwrap();
+    assert_eq!((first.state, outcome.carried_over), (State::Failed, 3));
+    assert!(outcome.findings[0].contains("not confirmed within 30 days"), "{:?}", outcome.findings);
+    assert_eq!(deliver(&route).await.plan.unwrap().carried_over, 3);
+}
+
+#[tokio::test]
+async fn everything_is_counted_and_guarded_and_the_newest_report_alone_waits() {
+    let route = with_objects(&[("CopyMode", "Everything"), ("MaxBytesPerRun", "2999")]).await;
+    let first = deliver(&route).await;
+    assert_eq!((first.state, &first.over[..]), (State::Waiting, &[Over::Bytes { planned: 3000, most: 2999 }][..]));
+    put(&route, 3..5).await;
+    let second = deliver(&route).await;
+    let first = again(&route, &first).await;
+    assert_eq!((first.state, status(&route, &first).await), (State::Failed, JobStatus::Cancelled));
+    assert_eq!(second.cost.as_ref().map(|cost| (cost.objects, cost.bytes)), Some((5, 5000)));
+    obey(&route, finding(&tick(&route).await, &second), "Ready").await;
+    assert_eq!((again(&route, &second).await.state, copies(&route).await), (State::Copied, 5));
+}
+
+#[tokio::test]
+async fn a_retry_is_guarded_like_any_run() {
+    let route = with_objects(&[("MaxObjectsPerRun", "2")]).await;
+    let run = deliver(&route).await;
+    obey(&route, finding(&tick(&route).await, &run), "Cancelled").await;
+    tick(&route).await;
+    let retry = serde_json::json!({ "action": "retry", "run": run.run });
+    let answer = route.create_job(&retry).await.unwrap().unwrap();
+    assert_eq!(answer["results"][0]["outcome"], "created", "{answer}");
+    let records = route.records().await.unwrap();
+    let retried = records.iter().find(|record| record.run != run.run).unwrap();
+    assert_eq!((retried.state, &retried.over[..]), (State::Waiting, &[Over::Objects { planned: 3, most: 2 }][..]));
+    obey(&route, finding(&tick(&route).await, retried), "Ready").await;
+    assert_eq!(copies(&route).await, 3);
+}
