@@ -8,7 +8,7 @@ use crate::Error;
 use crate::route::{MANIFEST_BUCKET, Route};
 
 /// One delivered report and its job.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Run {
     /// The report's manifest key.
     pub report: String,
@@ -24,6 +24,8 @@ pub struct Run {
     pub failed: u64,
     /// Objects that it left out.
     pub left_out: u64,
+    /// What it was estimated to cost, in US dollars; none if the run is not there.
+    pub estimated_cost: Option<f64>,
 }
 
 impl Route {
@@ -86,13 +88,22 @@ impl Route {
 
     /// The run that `report` became: its record, and what its jobs have done.
     pub async fn run_of(&self, report: &str) -> Result<Run, Error> {
-        let mut run =
-            Run { report: report.to_owned(), job_id: None, state: None, planned: 0, copied: 0, failed: 0, left_out: 0 };
+        let mut run = Run {
+            report: report.to_owned(),
+            job_id: None,
+            state: None,
+            planned: 0,
+            copied: 0,
+            failed: 0,
+            left_out: 0,
+            estimated_cost: None,
+        };
         let records = self.records().await?;
         let of_report =
             |record: &&RunRecord| record.report.manifest.key.as_str() == report && record.state != State::Superseded;
         let Some(record) = records.iter().find(of_report) else { return Ok(run) };
         run.state = Some(record.state);
+        run.estimated_cost = record.cost.as_ref().map(|cost| cost.total.dollars());
         if let Some(plan) = &record.plan {
             run.planned = plan.objects;
             run.left_out = plan.left_out.values().map(|count| count.objects).sum();

@@ -129,7 +129,15 @@ async fn at_a_limit_nothing_waits() {
     let route = with_objects(&limits).await;
     let run = deliver(&route).await;
     assert_eq!((run.state, &run.over[..]), (State::Copied, &[][..]));
-    assert!(run.cost.unwrap().total < "0.26".parse().unwrap());
+    // Three rows listed, one job, three tasks and three requests, in one Region.
+    assert_eq!(run.cost.unwrap().total, "0.250018008".parse().unwrap());
+    tick(&route).await;
+    let told = route.cloud.functions().logs("settle-job");
+    assert!(told.iter().any(|line| line.contains("Estimated cost                     $0.25")), "{told:#?}");
+    let status: Value = serde_json::from_slice(&route.kept("ledger/status.json").await.unwrap().unwrap()).unwrap();
+    assert_eq!(status["runs"][0]["estimated_cost"], 0.250_018_008, "{status:#}");
+    let page = String::from_utf8(route.kept("ledger/status.html").await.unwrap().unwrap()).unwrap();
+    assert!(page.contains(">Cost</th>") && page.contains("$0.25"), "{page}");
 }
 
 #[tokio::test]

@@ -205,7 +205,7 @@ fn advice(state: State) -> &'static str {
              takes this one's place; after 30 days the job fails."
         }
         State::Previewed => {
-            "nothing: no job was made. The plan lies in the manifest bucket, under plans/; CopyMode=Changes has it copied."
+            "nothing: no job was made. The run's record in ledger/runs/ names the plan; CopyMode=Changes has it copied."
         }
         State::CopiedWithFailures => {
             "nothing at once. What failed is carried over to the next run. If the same objects fail again, the completion \

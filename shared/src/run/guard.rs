@@ -62,7 +62,7 @@ fn raised(route: &Route, run: &RunRecord, now: Timestamp) -> Raised {
             route.destination_region, route.account
         )
     };
-    let each = |status| jobs.iter().map(|job| command(job, status)).collect::<Vec<_>>().join(" && ");
+    let each = |status| jobs.iter().map(|job| command(job, status)).collect::<Vec<_>>().join("; ");
     let do_next = format!(
         "confirm by: {} -- or cancel, and what it was to copy is carried over: {} -- The next report takes its place; \
         nobody having decided by {}, the job fails, and its plan is carried over",

@@ -15,6 +15,8 @@ use e2e::verify::{self, Arrival};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
+use transship::ledger::State;
+use transship::notice::text;
 
 /// Copies a folder from one account to another on the local cloud, as Transship does on AWS: an S3 Inventory report
 /// arrives, create-job makes a Batch Operations job of it, the job copies, and every object is compared.
@@ -27,6 +29,9 @@ struct Options {
     /// Print one JSON object on stdout and nothing else there; steps go to stderr
     #[arg(long)]
     json: bool,
+    /// Deploy with CopyMode=Preview: what would be copied is planned and told of, and nothing is copied
+    #[arg(long)]
+    preview: bool,
 }
 
 /// What the source bucket's owner had put there before, and finds there afterwards.
@@ -68,6 +73,36 @@ impl Summary {
     }
 }
 
+/// What `--preview --json` prints. Fields may be added, never renamed.
+#[derive(Debug, Serialize)]
+struct Previewed {
+    /// Objects in the source bucket.
+    objects: usize,
+    /// Objects that would be copied.
+    planned: u64,
+    /// Objects that would be left out.
+    left_out: u64,
+    /// What copying them is estimated to cost, in US dollars.
+    estimated_cost: Option<f64>,
+    /// None: there is no job.
+    job_id: Option<String>,
+    /// Objects at the destination.
+    copied: usize,
+    /// Whether both bucket policies are as they were, once setup has taken its part away.
+    policies_restored: bool,
+    /// The file that the status page was written to.
+    status_page: PathBuf,
+    /// One for each delivered report.
+    runs: Vec<Run>,
+}
+
+impl Previewed {
+    fn is_right(&self) -> bool {
+        let all = self.planned + self.left_out == self.objects as u64;
+        all && self.planned > 0 && self.job_id.is_none() && self.copied == 0 && self.policies_restored
+    }
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     // `cargo demo --json` and `cargo demo -- --json` are the same: the alias has a `--` of its own.
@@ -76,8 +111,8 @@ async fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     match run(&options).await {
-        Ok(summary) if summary.is_right() => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("demo: {}", e2e::describe(&error));
             ExitCode::FAILURE
@@ -85,7 +120,8 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(options: &Options) -> Result<Summary, Error> {
+/// Whether all came out as it should.
+async fn run(options: &Options) -> Result<bool, Error> {
     let show = Show { json: options.json, started: Instant::now() };
     let files = match &options.from {
         Some(folder) => files::below(folder)?,
@@ -108,8 +144,12 @@ async fn run(options: &Options) -> Result<Summary, Error> {
     bar.finish_and_clear();
 
     show.step("deploying source-account.yaml and template.yaml; CloudFormation calls setup");
-    let mut route = Route::on(cloud, server, source, destination, &[]).await?;
+    let parameters: &[(&str, &str)] = if options.preview { &[("CopyMode", "Preview")] } else { &[] };
+    let mut route = Route::on(cloud, server, source, destination, parameters).await?;
     show.set_up(&route).await?;
+    if options.preview {
+        return preview(route, files.len(), &show).await;
+    }
 
     let mut files = files;
     let first = deliver(&route, &show).await?;
@@ -164,7 +204,45 @@ async fn run(options: &Options) -> Result<Summary, Error> {
         runs: vec![first, second, third],
     };
     show.summary(&summary, &arrivals)?;
-    Ok(summary)
+    Ok(summary.is_right())
+}
+
+/// A report in mode `Preview`: what it would copy is told, and nothing copied.
+async fn preview(mut route: Route, objects: usize, show: &Show) -> Result<bool, Error> {
+    let run = deliver(&route, show).await?;
+    if let Err(error) = route.settle_job().await? {
+        show.step(&format!("settle-job failed: {error}"));
+    }
+    for line in told(&route) {
+        show.step(&format!("settle-job tells: {line}"));
+    }
+    let copied = verify::written(&route.destination, DESTINATION_BUCKET).await?.len();
+    let job_id = route.job_ids().await?.pop();
+    let status_page = write_status_page(&route).await?;
+    show.step(&format!("wrote the status page to {}", status_page.display()));
+    route.take_down().await?;
+    let policies_restored = policies_restored(&route, show).await?;
+    let summary = Previewed {
+        objects,
+        planned: run.planned,
+        left_out: run.left_out,
+        estimated_cost: run.estimated_cost,
+        job_id,
+        copied,
+        policies_restored,
+        status_page,
+        runs: vec![run],
+    };
+    show.previewed(&summary)?;
+    Ok(summary.is_right())
+}
+
+/// The lines of the notices that settle-job has told.
+fn told(route: &Route) -> Vec<String> {
+    let logs = route.cloud.functions().logs("settle-job");
+    let told = logs.iter().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let texts = told.filter_map(|line| Some(line["fields"]["text"].as_str().or(line["text"].as_str())?.to_owned()));
+    texts.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>()).filter(|line| !line.is_empty()).collect()
 }
 
 /// Writes the route's status page beside what was built.
@@ -221,6 +299,9 @@ async fn watch(route: &Route, report: &str, show: &Show) -> Result<Run, Error> {
             match &run.job_id {
                 Some(_) => {
                     show.step(&format!("{} planned: {} copied, {} failed", run.planned, run.copied, run.failed));
+                }
+                None if run.state == Some(State::Previewed) => {
+                    show.step(&format!("{} planned, {} left out; no job was made", run.planned, run.left_out));
                 }
                 None => show.step("nothing to copy: no job was made"),
             }
@@ -284,6 +365,22 @@ impl Show {
                 .iter()
                 .for_each(|line| self.step(&format!("create-job: {line}")));
         }
+    }
+
+    fn previewed(&self, summary: &Previewed) -> Result<(), Error> {
+        if self.json {
+            println!("{}", serde_json::to_string(summary)?);
+            return Ok(());
+        }
+        println!();
+        println!("  objects       {:>10}", summary.objects);
+        println!("  planned       {:>10}", summary.planned);
+        println!("  left out      {:>10}", summary.left_out);
+        println!("  copied        {:>10}", summary.copied);
+        println!("  would cost    {:>10}", summary.estimated_cost.map_or_else(|| "–".to_owned(), text::dollars));
+        println!("  job           {:>10}", summary.job_id.as_deref().unwrap_or("none"));
+        println!("  status page   {}", summary.status_page.display());
+        Ok(())
     }
 
     fn summary(&self, summary: &Summary, arrivals: &[(String, Arrival)]) -> Result<(), Error> {
