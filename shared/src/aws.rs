@@ -49,6 +49,11 @@ pub fn lambda(config: &SdkConfig) -> aws_sdk_lambda::Client {
     aws_sdk_lambda::Client::new(config)
 }
 
+/// An SNS client of the function's own Region.
+pub fn sns(config: &SdkConfig) -> aws_sdk_sns::Client {
+    aws_sdk_sns::Client::new(config)
+}
+
 /// HTTP without AWS's signatures, for a URL that carries its own.
 pub fn http_connector() -> SharedHttpConnector {
     SharedHttpConnector::new(connector(None))

@@ -62,6 +62,14 @@ impl AwsError {
     }
 }
 
+impl AwsError {
+    /// A call that cannot be made as it is.
+    pub fn invalid(operation: &'static str, why: &dyn std::error::Error) -> Self {
+        let code = "InvalidCall".to_owned();
+        Self { operation, code, message: excerpt_of(&causes(why), 600), status: None, class: Class::Permanent }
+    }
+}
+
 /// Codes that AWS answers with status 400 or 403 though the same call can succeed later.
 /// `TooManyRequestsException` is how S3 Batch Operations throttles: 400, not 429.
 const TRANSIENT: &[&str] = &[
@@ -87,7 +95,7 @@ pub fn classify(code: &str, message: &str, status: Option<u16>) -> Class {
         return Class::Transient;
     }
     match code {
-        "AccessDenied" | "AccessDeniedException" | "InvalidRequest" => Class::Permission,
+        "AccessDenied" | "AccessDeniedException" | "InvalidRequest" | "KMSAccessDenied" => Class::Permission,
         // Batch Operations answers BadRequestException both to a request that can never be right and to a role that it
         // cannot assume yet; only the message tells them apart.
         "BadRequestException" if about_a_role(message) => Class::Permission,

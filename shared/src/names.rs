@@ -121,6 +121,10 @@ name! {
     /// `arn:aws:lambda:REGION:ACCOUNT:function:NAME`, perhaps with an alias or a version behind it.
     FunctionArn, "the ARN of a Lambda function, arn:aws:lambda:REGION:ACCOUNT:function:NAME", is_function_arn
 }
+name! {
+    /// `arn:aws:sns:REGION:ACCOUNT:NAME`
+    TopicArn, "the ARN of an SNS topic, arn:aws:sns:REGION:ACCOUNT:NAME", is_topic_arn
+}
 
 impl RoleArn {
     /// The account the role is in.
@@ -192,6 +196,18 @@ fn is_role_arn(text: &str) -> bool {
         && resource.strip_prefix("role/").is_some_and(|name| {
             !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"+=,.@_-/".contains(&b))
         })
+}
+
+fn is_topic_arn(text: &str) -> bool {
+    let parts: Vec<&str> = text.split(':').collect();
+    let [arn, partition, service, region, account, name] = parts[..] else { return false };
+    let named = |c: u8| c.is_ascii_alphanumeric() || b"-_".contains(&c);
+    (arn, service) == ("arn", "sns")
+        && partition.starts_with("aws")
+        && is_region(region)
+        && account.parse::<AccountId>().is_ok()
+        && (1..=256).contains(&name.len())
+        && name.bytes().all(named)
 }
 
 fn is_kms_key_arn(text: &str) -> bool {

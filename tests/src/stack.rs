@@ -64,6 +64,9 @@ pub async fn deploy(
     all.extend_from_slice(parameters);
     let template = Template::read(DESTINATION, AccountId::destination().as_str(), cloud::REGION, &all)?;
     let manifest_bucket = make_bucket(account, &template.properties("ManifestBucket")?).await?;
+    let topic = template.properties("NoticeTopic")?;
+    let topic_arn = cloud::sns::topic_arn(&AccountId::destination(), &text(&topic["TopicName"])?);
+    cloud.topics().put(&topic_arn, topic["KmsMasterKeyId"].as_str());
     attach(cloud, account, &template, "setup", "Setup").await?;
     let environment = attach(cloud, account, &template, "create-job", "CreateJob").await?;
     attach(cloud, account, &template, "settle-job", "SettleJob").await?;

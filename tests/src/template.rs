@@ -118,6 +118,9 @@ impl Template {
                 if name == "AWS::NoValue" {
                     return Ok(Json::Null);
                 }
+                if self.document["Resources"][name.as_str()]["Type"].as_str() == Some("AWS::SNS::Topic") {
+                    return self.topic_arn(&name);
+                }
                 // A resource's own name stands for whatever CloudFormation would call it.
                 Ok(Json::String(self.names.get(&name).cloned().unwrap_or(name)))
             }
@@ -156,6 +159,14 @@ impl Template {
         let service = kind.split("::").nth(1).unwrap_or_default().to_lowercase();
         let (region, account) = (&self.names["AWS::Region"], &self.names["AWS::AccountId"]);
         Ok(Json::String(format!("arn:aws:{service}:{region}:{account}:{resource}")))
+    }
+
+    /// What a topic is known by is its ARN.
+    fn topic_arn(&self, resource: &str) -> Result<Json, Error> {
+        let name = self.resolve(&self.document["Resources"][resource]["Properties"]["TopicName"])?;
+        let name = name.as_str().ok_or("a topic needs a name here")?;
+        let (region, account) = (&self.names["AWS::Region"], &self.names["AWS::AccountId"]);
+        Ok(Json::String(format!("arn:aws:sns:{region}:{account}:{name}")))
     }
 
     fn substitute(&self, argument: &Yaml) -> Result<Json, Error> {
@@ -212,8 +223,10 @@ Parameters:
 Conditions:
   Here: !Equals [!Ref Region, ""]
 Resources:
+  Topic: { Type: "AWS::SNS::Topic", Properties: { TopicName: !Sub "${Name}-t" } }
   Thing:
     Properties:
+      Told: !Ref Topic
       Name: !Sub "x-${Name}-${AWS::AccountId}"
       Where: !If [Here, !Ref "AWS::Region", !Ref Region]
       Gone: !If [Here, !Ref "AWS::NoValue", 1]
@@ -224,7 +237,7 @@ Resources:
     #[test]
     fn resolves_what_our_template_uses() {
         let template = Template::read(TEXT, "222222222222", "us-east-1", &[("Name", "a")]).unwrap();
-        let expected = serde_json::json!({ "Name": "x-a-222222222222", "Where": "us-east-1", "List": [1, 3], "Part": "transship-demo" });
+        let expected = serde_json::json!({ "Told": "arn:aws:sns:us-east-1:222222222222:a-t", "Name": "x-a-222222222222", "Where": "us-east-1", "List": [1, 3], "Part": "transship-demo" });
         assert_eq!(template.properties("Thing").unwrap(), expected);
     }
 

@@ -4,17 +4,21 @@ use std::str::FromStr;
 
 use jiff::SignedDuration;
 use transship::config::{ConfigError, Env, JobSettings, Reader, Route, Setting};
-use transship::names::{Invalid, Region};
+use transship::names::{Invalid, Region, TopicArn};
+use transship::notice::Notices;
 use transship::run::{Frequency, Patience};
 
 const CREATE_JOB_FUNCTION: Setting = Setting::required("CREATE_JOB_FUNCTION");
 const SETUP_FUNCTION: Setting = Setting::optional("SETUP_FUNCTION");
 const INVENTORY_FREQUENCY: Setting = Setting::default("INVENTORY_FREQUENCY", "Daily");
 const RUN_OPEN_HOURS: Setting = Setting::default("RUN_OPEN_HOURS", "24");
+const NOTICE_TOPIC: Setting = Setting::optional("NOTICE_TOPIC");
+const NOTICES: Setting = Setting::default("NOTICES", "All");
 
 /// The settings that this function has beside those of a route and its jobs.
 #[cfg(test)]
-const SETTINGS: &[Setting] = &[CREATE_JOB_FUNCTION, SETUP_FUNCTION, INVENTORY_FREQUENCY, RUN_OPEN_HOURS];
+const SETTINGS: &[Setting] =
+    &[CREATE_JOB_FUNCTION, SETUP_FUNCTION, INVENTORY_FREQUENCY, RUN_OPEN_HOURS, NOTICE_TOPIC, NOTICES];
 
 /// Lambda's own.
 const AWS_REGION: Setting = Setting::required("AWS_REGION");
@@ -32,6 +36,10 @@ pub(crate) struct Config {
     pub(crate) create_job: String,
     /// The function that checks both accounts, if it is to be asked.
     pub(crate) setup: Option<String>,
+    /// The topic that people are told by; none leaves it to the log and the status page.
+    pub(crate) topic: Option<TopicArn>,
+    /// Of what they are told.
+    pub(crate) notices: Notices,
     /// The Region that this function and the manifest bucket are in.
     pub(crate) region: Region,
 }
@@ -60,11 +68,13 @@ impl Config {
         let setup = reader.read(&SETUP_FUNCTION);
         let frequency: Option<Frequency> = reader.read(&INVENTORY_FREQUENCY);
         let hours: Option<Hours> = reader.read(&RUN_OPEN_HOURS);
+        let (topic, notices) = (reader.read(&NOTICE_TOPIC), reader.read(&NOTICES));
         let region = reader.read(&AWS_REGION);
         let config = || {
             let run_open = SignedDuration::from_hours(hours?.0);
             let patience = Patience { frequency: frequency?, run_open };
-            Some(Self { route: route?, job: job?, patience, create_job: create_job?, setup, region: region? })
+            let (create_job, notices) = (create_job?, notices?);
+            Some(Self { route: route?, job: job?, patience, create_job, setup, topic, notices, region: region? })
         };
         let config = config();
         reader.finish(config)
@@ -118,9 +128,14 @@ mod tests {
 
     #[test]
     fn every_wrong_setting_is_named() {
-        let wrong = BTreeMap::from([("INVENTORY_FREQUENCY", "Hourly"), ("RUN_OPEN_HOURS", "0")]);
+        let wrong = BTreeMap::from([
+            ("INVENTORY_FREQUENCY", "Hourly"),
+            ("RUN_OPEN_HOURS", "0"),
+            ("NOTICE_TOPIC", "a-topic"),
+            ("NOTICES", "none"),
+        ]);
         let error = Config::from_env(&wrong).unwrap_err();
-        for name in ["ROUTE", "CREATE_JOB_FUNCTION", "INVENTORY_FREQUENCY", "RUN_OPEN_HOURS", "AWS_REGION"] {
+        for name in ["ROUTE", "CREATE_JOB_FUNCTION", "AWS_REGION"].into_iter().chain(wrong.keys().copied()) {
             assert!(error.names().contains(&name), "{name}: {error}");
         }
     }

@@ -11,15 +11,16 @@ use transship::aws;
 use transship::bucket::ManifestBucket;
 use transship::config::Env;
 use transship::job::Persistence;
-use transship::ledger::{Kept, RunRecord, State, Watch};
+use transship::ledger::{RunRecord, Watch};
 use transship::names::ObjectKey;
-use transship::notice::{Emitter, Finding, Links, Message, Severity, of_route, of_run};
+use transship::notice::{Emitter, Finding, Links, Metric, Topic};
 use transship::run::{Raised, RunError, Runner, Tended, Time, watch};
 use transship::status::{Status, publish};
 
 use crate::answer::{Answer, Closed, Failed, Named};
 use crate::config::Config;
 use crate::others;
+use crate::tell::Teller;
 
 /// Handles invocations. Holds nothing of one invocation for the next.
 #[derive(Debug)]
@@ -27,6 +28,7 @@ pub(crate) struct Handler {
     config: Config,
     runner: Runner,
     lambda: aws_sdk_lambda::Client,
+    topic: Option<Topic>,
     emitter: Emitter,
 }
 
@@ -46,14 +48,15 @@ impl Handler {
         let control = aws::s3_control(&sdk, &config.route.destination_region);
         // It plans nothing, so that it needs no memory for it.
         let runner = Runner::new(config.route.clone(), config.job.clone(), bucket, control, 0);
+        let topic = config.topic.clone().map(|arn| Topic::new(aws::sns(&sdk), arn));
         let emitter = Emitter::new(&config.route.name)?;
-        Ok(Self { config, runner, lambda: aws::lambda(&sdk), emitter })
+        Ok(Self { config, runner, lambda: aws::lambda(&sdk), topic, emitter })
     }
 
     /// Handles one invocation. An error makes Lambda try again, which is safe: what is closed stays closed.
     pub(crate) async fn invoked(&self, event: LambdaEvent<Value>) -> Result<Answer, Failed> {
         let failed = |error: RunError| Failed(error.to_string());
-        let mut tended = Box::pin(self.runner.tend(&time(&event.context))).await.map_err(failed)?;
+        let tended = Box::pin(self.runner.tend(&time(&event.context))).await.map_err(failed)?;
         let mut answer = Answer::default();
         for run in &tended.closed {
             run.log();
@@ -65,21 +68,24 @@ impl Handler {
             Ok(handed_on) => answer.handed_on = handed_on,
             Err(finding) => more.push(finding),
         }
-        let kept = self.runner.watch_file().await.map_err(|error| failed(error.into()))?;
+        let watched = self.runner.watch_file().await.map_err(|error| failed(error.into()))?;
         let now = self.runner.bucket().now();
-        let mut watched = kept.value.clone();
-        more.extend(self.check(&mut watched, now).await);
-        let mut raised = watch(&tended, watched.since, &self.config.patience, now);
+        let mut known = watched.value.clone();
+        more.extend(self.check(&mut known, now).await);
+        let mut raised = watch(&tended, known.since, &self.config.patience, now);
         raised.extend(more);
-        let new = raise(&mut watched, &raised, now);
-        if watched != kept.value {
-            self.runner.keep_watch(watched, &kept.etag).await.map_err(|error| failed(error.into()))?;
-        }
-        let told = self.tell(&mut tended, &raised, now).await.map_err(failed)?;
-        if new || told {
+        let told = Box::pin(self.teller().tell(&tended, &raised, (known, watched))).await.map_err(failed)?;
+        self.emit(&told.metrics);
+        if told.news {
             self.publish(&tended, &raised, now).await;
         }
-        answer.findings = raised.into_iter().map(|Raised { name, finding }| Named { name, finding }).collect();
+        // Everything else is done: what could not be told makes the invocation fail, which has an alarm of its own.
+        if let Some(error) = told.failed {
+            return Err(Failed(format!(
+                "nobody could be told: {error}; see that settle-job's role may publish to the topic"
+            )));
+        }
+        answer.findings = raised.into_iter().map(|Raised { name, finding, .. }| Named { name, finding }).collect();
         Ok(answer)
     }
 
@@ -95,7 +101,7 @@ impl Handler {
             Err(error) => {
                 let what = format!("create-job cannot be told of {}: {error}", report.manifest);
                 let do_next = "see that settle-job's role may invoke create-job, and that create-job is there";
-                Err(Raised { name: "hand-on".to_owned(), finding: Finding::new(Severity::Alarm, what, do_next) })
+                Err(Raised::alarm("hand-on", what, do_next))
             }
         }
     }
@@ -110,36 +116,16 @@ impl Handler {
             }
         }
         let raised = |(check, (what, do_next)): (&String, &(String, String))| {
-            let finding = Finding::new(Severity::Alarm, format!("{check}: {what}"), do_next);
-            Raised { name: format!("setup {check}"), finding }
+            Raised::alarm(format!("setup {check}"), format!("{check}: {what}"), do_next)
         };
         watched.wrong.iter().map(raised).collect()
     }
 
-    /// Tells, once, what came of each run that is closed; whether there was one.
-    async fn tell(&self, tended: &mut Tended, raised: &[Raised], now: Timestamp) -> Result<bool, RunError> {
-        let links = self.links();
-        let findings: Vec<Finding> = raised.iter().map(|raised| raised.finding.clone()).collect();
-        let mut metrics = of_route(tended.reports.newest.as_deref(), tended.open().map(|open| open.planned), now);
-        let untold = |(_, run): &&(ObjectKey, Kept<RunRecord>)| {
-            run.value.told.is_none() && run.value.state.is_closed() && run.value.state != State::Superseded
-        };
-        let untold: Vec<_> = tended.runs.iter().filter(untold).cloned().collect();
-        let any = !untold.is_empty();
-        for (key, run) in untold {
-            let record = run.value.clone();
-            // Noted first: of two that tell, one does; of a crash in between, the record and the status page tell.
-            if self.runner.told(&key, run).await? {
-                let message = Message::of_run(&links, &record, &findings);
-                tracing::info!(run = %record.run, subject = message.subject, text = message.text, "told");
-                metrics.extend(of_run(&record));
-            }
-        }
-        self.emit(&metrics);
-        Ok(any)
+    fn teller(&self) -> Teller<'_> {
+        Teller { runner: &self.runner, topic: self.topic.as_ref(), notices: self.config.notices, links: self.links() }
     }
 
-    fn emit(&self, metrics: &[transship::notice::Metric]) {
+    fn emit(&self, metrics: &[Metric]) {
         let emitted: io::Result<()> = self.emitter.emit(metrics);
         if let Err(error) = emitted {
             tracing::warn!(%error, "metrics were not written");
@@ -160,29 +146,6 @@ impl Handler {
         let Config { route, job, region, .. } = &self.config;
         Links { route, home: region, report_prefix: &job.report_prefix }
     }
-}
-
-/// Remembers what is raised, and logs what is new; whether anything has changed. One line of level ERROR for each thing
-/// that somebody has to do something about.
-fn raise(watched: &mut Watch, raised: &[Raised], now: Timestamp) -> bool {
-    let before = std::mem::take(&mut watched.raised);
-    for Raised { name, finding } in raised {
-        let since = before.get(name).copied();
-        watched.raised.insert(name.clone(), since.unwrap_or(now));
-        if since.is_some() {
-            continue;
-        }
-        let (what, do_next) = (&finding.what, &finding.do_next);
-        match finding.severity {
-            Severity::Alarm => tracing::error!(name, what, do_next, "finding"),
-            Severity::Warning => tracing::warn!(name, what, do_next, "finding"),
-            Severity::Note => tracing::info!(name, what, do_next, "finding"),
-        }
-    }
-    for name in before.keys().filter(|name| !watched.raised.contains_key(*name)) {
-        tracing::info!(name, "finding is over");
-    }
-    before.keys().ne(watched.raised.keys())
 }
 
 /// How long this invocation may take. A deadline of 0 is that of an invocation without one.

@@ -4,6 +4,7 @@ mod answer;
 mod config;
 mod handler;
 mod others;
+mod tell;
 
 use std::process::ExitCode;
 

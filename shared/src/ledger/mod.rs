@@ -24,7 +24,7 @@ pub use action::{Action, Asked};
 pub use baseline::{Baseline, CarriedOver, CarryOver, Committed, Destination, Remains, Shard, Standing};
 pub use run::{ErrorGroup, Job, NextBaseline, Outcome, ReportRef, RunRecord, State, Stuck};
 pub use store::{Kept, Ledger, LedgerError};
-pub use watch::Watch;
+pub use watch::{Known, Watch};
 
 use crate::job::RunId;
 use crate::names::{ETag, ObjectKey};

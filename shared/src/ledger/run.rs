@@ -56,6 +56,9 @@ pub struct RunRecord {
     /// What came of it, once it is settled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
+    /// When an invocation set about telling what came of it: until it has, or was cut off, no other does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub telling: Option<Timestamp>,
     /// When somebody was told what came of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told: Option<Timestamp>,
@@ -207,6 +210,7 @@ impl RunRecord {
             driven: None,
             carried: Vec::new(),
             outcome: None,
+            telling: None,
             told: None,
         }
     }

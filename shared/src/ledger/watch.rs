@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SCHEMA;
 use super::store::{Kept, Ledger, LedgerError};
-use crate::bucket::Taken;
+use crate::bucket::{Exactly, Taken};
 use crate::names::{ETag, ObjectKey};
 
 /// What a route's watchdog remembers.
@@ -24,10 +24,39 @@ pub struct Watch {
     /// What was wrong then, by the name of the check: what is so, and what to do.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub wrong: BTreeMap<String, (String, String)>,
-    /// What is not as it should be, each since when.
+    /// What is not as it should be, or was and nobody has been told that it is over; by the finding's key.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub raised: BTreeMap<String, Timestamp>,
+    pub raised: BTreeMap<String, Known>,
+    /// When an invocation set about telling of them: until it has, or was cut off, no other does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub telling: Option<Timestamp>,
 }
+
+/// A finding that is known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// Since when it is so.
+    pub since: Timestamp,
+    /// What is so, in one sentence.
+    pub what: String,
+    /// When somebody was last told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Timestamp>,
+    /// Since when it is no longer so. It is kept until somebody has been told that, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolved: Option<Timestamp>,
+}
+
+impl Watch {
+    /// Of a route that is first looked at.
+    pub fn new(since: Timestamp) -> Self {
+        let (wrong, raised) = (BTreeMap::new(), BTreeMap::new());
+        Self { schema: SCHEMA, since, checked: None, wrong, raised, telling: None }
+    }
+}
+
+/// Far more than it holds: a line for each finding.
+const LIMIT: u64 = 1024 * 1024;
 
 fn key() -> ObjectKey {
     ObjectKey::from_plain("ledger/watch.json")
@@ -36,15 +65,17 @@ fn key() -> ObjectKey {
 impl Ledger {
     /// `ledger/watch.json`; the first to come writes it, and one that cannot be read is written anew.
     pub async fn watch(&self) -> Result<Kept<Watch>, LedgerError> {
-        let (wrong, raised) = (BTreeMap::new(), BTreeMap::new());
-        let new = |since| Watch { schema: SCHEMA, since, checked: None, wrong, raised };
-        match self.read(&key()).await {
+        let written = match self.read(&key()).await {
             Ok(Some(kept)) => return Ok(kept),
-            Ok(None) => {}
-            Err(LedgerError::Unreadable { .. }) => self.bucket().delete(&key()).await?,
+            Ok(None) => self.create(&key(), &Watch::new(self.bucket().now())).await?,
+            // In its place, not deleted: who may write the ledger may delete nothing of it.
+            Err(LedgerError::Unreadable { .. }) => match self.bucket().get(&key(), Exactly::default(), LIMIT).await? {
+                Ok(damaged) => self.swap(&key(), Watch::new(self.bucket().now()), &damaged.etag).await?,
+                Err(_) => self.create(&key(), &Watch::new(self.bucket().now())).await?,
+            },
             Err(error) => return Err(error),
-        }
-        match self.create(&key(), &new(self.bucket().now())).await? {
+        };
+        match written {
             Ok(kept) => Ok(kept),
             Err(Taken) => self
                 .read(&key())
@@ -53,8 +84,8 @@ impl Ledger {
         }
     }
 
-    /// Writes it in place of the one that was read; nothing if somebody else has.
-    pub async fn keep_watch(&self, watch: Watch, read: &ETag) -> Result<(), LedgerError> {
-        self.swap(&key(), watch, read).await.map(drop)
+    /// Writes it in place of the one that was read; none if somebody else has.
+    pub async fn keep_watch(&self, watch: Watch, read: &ETag) -> Result<Option<Kept<Watch>>, LedgerError> {
+        Ok(self.swap(&key(), watch, read).await?.ok())
     }
 }

@@ -156,3 +156,23 @@ proptest! {
         let _ = EncodedKey::new(text).decode();
     }
 }
+
+#[test]
+fn topics_are_standard_ones_by_their_own_arn() {
+    for good in
+        ["arn:aws:sns:us-east-1:222222222222:transship-photos-notices", "arn:aws-cn:sns:cn-north-1:222222222222:T_1"]
+    {
+        assert!(good.parse::<TopicArn>().is_ok(), "{good}");
+    }
+    for bad in [
+        "transship-photos-notices",
+        "arn:aws:sns:us-east-1:222222222222:",
+        "arn:aws:sns:us-east-1:222222222222:queue.fifo",
+        "arn:aws:sns:us-east-1:222222222222:t:subscription",
+        "arn:aws:sqs:us-east-1:222222222222:t",
+        "arn:aws:sns::222222222222:t",
+        "arn:aws:sns:us-east-1:2222:t",
+    ] {
+        assert!(bad.parse::<TopicArn>().is_err(), "{bad}");
+    }
+}

@@ -16,16 +16,30 @@ const MOST: usize = 10;
 /// The most characters of a line with strangers' texts in it.
 const LINE: usize = 600;
 
-/// The most that SNS takes as a subject, in ASCII.
+/// The most that SNS takes as a subject, in ASCII: fewer than 100.
 /// <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>
-const SUBJECT: usize = 100;
+const SUBJECT: usize = 99;
+
+/// What a message may have in bytes, of the 262,144 that SNS takes; the rest is for subject and attributes.
+const BODY: usize = 250_000;
+
+/// What is told beside a run, or alone.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Found<'a> {
+    /// What is not as it should be.
+    pub findings: &'a [Finding],
+    /// What somebody was told, and is no longer so: a sentence each, without its full stop.
+    pub resolved: &'a [String],
+}
 
 /// A message, ready for SNS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     /// How much it matters: what [`super::Notices`] goes by.
     pub severity: Severity,
-    /// One line of at most 100 ASCII characters, with route and outcome.
+    /// The same for the same notice: it may come twice.
+    pub id: String,
+    /// One line of fewer than 100 ASCII characters, with route and outcome.
     pub subject: String,
     /// For a person.
     pub text: String,
@@ -40,6 +54,8 @@ pub struct Message {
 struct Detail<'a> {
     /// 1
     schema: u32,
+    /// The same for the same notice: it may come twice.
+    notice: &'a str,
     route: &'a str,
     outcome: &'a str,
     severity: Severity,
@@ -48,51 +64,67 @@ struct Detail<'a> {
     run: Option<&'a RunSummary>,
     /// What somebody should know and do.
     actions: &'a [Finding],
+    /// What is no longer so.
+    resolved: Vec<String>,
     status_page: String,
 }
 
 impl Message {
     /// What a run came to, and what else was found with it.
-    pub fn of_run(links: &Links<'_>, record: &RunRecord, findings: &[Finding]) -> Self {
-        let mut run = RunSummary::of(links, record);
-        shorten(&mut run);
-        let outcome = run.state_text();
-        let subject = match (run.copied, run.failed) {
+    pub fn of_run(links: &Links<'_>, record: &RunRecord, found: Found<'_>) -> Self {
+        let all = RunSummary::of(links, record);
+        let outcome = all.state_text();
+        let subject = match (all.copied, all.failed) {
             (Some(copied), Some(failed)) if copied + failed > 0 => {
                 format!("{outcome}: {} copied, {} failed", count(copied), count(failed))
             }
-            _ => format!("{outcome}: {}", run.report_time),
+            _ => format!("{outcome}: {}", all.report_time),
         };
-        let text = run_text(links, record, &run, findings);
-        Self::new(links, run.severity.max(worst(findings)), &outcome, &subject, text, Some(&run), findings)
+        let id = format!("{}/{}/{outcome}", links.route.name, all.run);
+        let severity = all.severity.max(worst(found.findings));
+        fitting(|most| {
+            let mut run = all.clone();
+            shorten(&mut run, most);
+            let text = run_text(links, record, (&run, &all), found, most);
+            Self::new(links, (&id, severity, &outcome), &subject, text, Some(&run), found, most)
+        })
     }
 
-    /// Of findings that belong to no one run, such as a report that never came; none if there are none.
-    pub fn of_findings(links: &Links<'_>, findings: &[Finding]) -> Option<Self> {
-        let severity = worst(findings);
-        let first = findings.iter().find(|finding| finding.severity == severity)?;
-        let subject = format!("{}: {}", severity.as_str(), first.what);
-        let mut text = heading(links);
-        let _ = writeln!(text);
-        actions(&mut text, findings);
-        let _ = writeln!(text, "\nStatus page: {}", links.status_page());
-        Some(Self::new(links, severity, severity.as_str(), &subject, text, None, findings))
+    /// Of what belongs to no one run, such as a report that never came, or has come by now; none if there is nothing. `id`
+    /// tells it from others.
+    pub fn of_findings(links: &Links<'_>, id: &str, found: Found<'_>) -> Option<Self> {
+        let severity = worst(found.findings);
+        let (outcome, subject) = match found.findings.iter().find(|finding| finding.severity == severity) {
+            Some(first) => (severity.as_str(), format!("{}: {}", severity.as_str(), first.what)),
+            None => ("resolved", format!("resolved: {}", found.resolved.first()?)),
+        };
+        let id = format!("{}/{id}", links.route.name);
+        Some(fitting(|most| {
+            let mut text = heading(links);
+            let _ = writeln!(text);
+            actions(&mut text, found, most);
+            Self::new(links, (&id, severity, outcome), &subject, text, None, found, most)
+        }))
     }
 
     fn new(
         links: &Links<'_>,
-        severity: Severity,
-        outcome: &str,
+        (id, severity, outcome): (&str, Severity, &str),
         subject: &str,
-        text: String,
+        mut text: String,
         run: Option<&RunSummary>,
-        findings: &[Finding],
+        found: Found<'_>,
+        most: usize,
     ) -> Self {
         let route = links.route.name.as_str();
-        let findings: Vec<Finding> = findings.iter().take(MOST).map(shortened).collect();
         let status_page = links.status_page();
-        let detail = Detail { schema: 1, route, outcome, severity, run, actions: &findings, status_page };
+        let _ = writeln!(text, "\nStatus page: {status_page}\nNotice {id}. If it comes twice, it is the same.");
+        let findings: Vec<Finding> = found.findings.iter().take(most).map(shortened).collect();
+        let resolved = found.resolved.iter().take(most).map(|what| excerpt(what)).collect();
+        let detail =
+            Detail { schema: 1, notice: id, route, outcome, severity, run, actions: &findings, resolved, status_page };
         let mut attributes = vec![
+            ("notice", id.to_owned()),
             ("route", route.to_owned()),
             ("outcome", outcome.to_owned()),
             ("severity", severity.as_str().to_owned()),
@@ -100,7 +132,8 @@ impl Message {
         attributes.extend(run.map(|run| ("run", run.run.to_string())));
         // None of its fields can fail to be JSON.
         let json = serde_json::to_string(&detail).unwrap_or_default();
-        Self { severity, subject: one_line(&format!("Transship {route}: {subject}")), text, json, attributes }
+        let subject = one_line(&format!("Transship {route}: {subject}"));
+        Self { severity, id: id.to_owned(), subject, text, json, attributes }
     }
 
     /// The body for Publish with `MessageStructure` `json`: mail gets the text, a queue or a function the JSON.
@@ -110,21 +143,34 @@ impl Message {
     }
 }
 
+/// With as much in it as SNS takes: keys and messages of strangers, escaped twice, may be long.
+fn fitting(make: impl Fn(usize) -> Message) -> Message {
+    let fits = |message: &Message| message.structured().len() <= BODY;
+    [MOST, 3, 1].into_iter().map(&make).find(fits).unwrap_or_else(|| make(0))
+}
+
 fn worst(findings: &[Finding]) -> Severity {
     findings.iter().map(|finding| finding.severity).max().unwrap_or(Severity::Note)
 }
 
 /// Strangers' texts in it, such as keys, may be of any length and number.
-fn shorten(run: &mut RunSummary) {
-    run.findings.truncate(MOST);
+fn shorten(run: &mut RunSummary, most: usize) {
+    run.findings.truncate(most);
     run.findings.iter_mut().for_each(|finding| *finding = excerpt_of(finding, LINE));
-    run.errors.truncate(MOST);
+    run.errors.truncate(most);
     run.errors.iter_mut().for_each(|group| group.message = excerpt(&group.message));
     run.jobs.truncate(MOST);
+    if most == 0 {
+        run.stuck.iter_mut().for_each(|stuck| stuck.examples.clear());
+    }
 }
 
 fn shortened(finding: &Finding) -> Finding {
-    Finding { what: excerpt(&finding.what), do_next: finding.do_next.chars().take(2000).collect(), ..finding.clone() }
+    Finding {
+        what: excerpt_of(&finding.what, LINE),
+        do_next: finding.do_next.chars().take(2000).collect(),
+        ..finding.clone()
+    }
 }
 
 /// SNS refuses a subject with anything but ASCII, with a line break, or longer than 100.
@@ -141,7 +187,13 @@ fn heading(links: &Links<'_>) -> String {
     format!("Route {}: {from} ({}) to {to}{below} ({})\n", route.name, route.source_account, route.account)
 }
 
-fn run_text(links: &Links<'_>, record: &RunRecord, run: &RunSummary, findings: &[Finding]) -> String {
+fn run_text(
+    links: &Links<'_>,
+    record: &RunRecord,
+    (run, all): (&RunSummary, &RunSummary),
+    found: Found<'_>,
+    most: usize,
+) -> String {
     let mut text = heading(links);
     let _ = writeln!(text, "The run of the report of {} UTC: {}.\n", run.report_text(), run.state_text());
     let mut line = |name: &str, value: Option<String>| {
@@ -161,34 +213,39 @@ fn run_text(links: &Links<'_>, record: &RunRecord, run: &RunSummary, findings: &
     for (reason, left_out) in &run.left_out {
         let _ = writeln!(text, "Left out, {}: {}", reason.as_str(), objects(left_out.objects));
     }
-    let found = run.lines();
-    if !found.is_empty() {
+    let shown = run.lines();
+    if !shown.is_empty() {
         let _ = writeln!(text, "\nWhat was found:");
-        for found in found.iter().take(MOST) {
-            let _ = writeln!(text, "- {}", inert(&excerpt_of(found, LINE)));
+        for line in shown.iter().take(MOST) {
+            let _ = writeln!(text, "- {}", inert(&excerpt_of(line, LINE)));
         }
     }
-    let _ = writeln!(text);
-    if findings.is_empty() {
-        let _ = writeln!(text, "What to do: {}", advice(record.state));
-    } else {
-        actions(&mut text, findings);
+    if let Some(more) = all.lines().len().checked_sub(shown.len().min(MOST)).filter(|more| *more > 0) {
+        let _ = writeln!(text, "And {more} more: see the status page.");
     }
+    let _ = writeln!(text);
+    if found.findings.is_empty() {
+        let _ = writeln!(text, "What to do: {}", advice(record.state));
+    }
+    actions(&mut text, found, most);
     for job in &run.jobs {
         let _ = writeln!(text, "\nJob: {}\nCompletion report: {}", job.console, job.report);
     }
-    let _ = writeln!(text, "\nStatus page: {}", links.status_page());
     text
 }
 
-fn actions(text: &mut String, findings: &[Finding]) {
-    for finding in findings.iter().take(MOST).map(shortened) {
+fn actions(text: &mut String, found: Found<'_>, most: usize) {
+    for finding in found.findings.iter().take(most).map(shortened) {
         let _ = writeln!(text, "{}: {}.", finding.severity.as_str().to_uppercase(), inert(&finding.what));
         if !finding.do_next.is_empty() {
             let _ = writeln!(text, "What to do: {}", inert(&finding.do_next));
         }
     }
-    if let Some(more) = findings.len().checked_sub(MOST).filter(|more| *more > 0) {
+    for what in found.resolved.iter().take(most) {
+        let _ = writeln!(text, "RESOLVED: {}.", inert(&excerpt(what)));
+    }
+    let listed = found.findings.len().min(most) + found.resolved.len().min(most);
+    if let Some(more) = (found.findings.len() + found.resolved.len()).checked_sub(listed).filter(|more| *more > 0) {
         let _ = writeln!(text, "And {more} more: see the status page.");
     }
 }

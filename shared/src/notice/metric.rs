@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use metrics::Unit;
 use serde_json::{Number, Value};
 
-use super::text;
+use super::{Severity, text};
 use crate::ledger::RunRecord;
 use crate::plan::Reason;
 
@@ -57,6 +57,22 @@ pub fn of_route(newest_report: Option<&str>, open_since: Option<Timestamp>, now:
     // Zero where none is open: an alarm on it ends by itself.
     metrics.extend(since("OpenRunAge", Some(open_since.unwrap_or(now)), now));
     metrics
+}
+
+/// What is not as it should be and somebody has to do something about; emitted by every look at a route, zeros too, so that an
+/// alarm on it ends by itself. Each finding is counted in one of them. Findings by their names.
+pub fn of_findings<'a>(raised: impl IntoIterator<Item = (&'a str, Severity)>) -> [Metric; 3] {
+    let [mut missing, mut open, mut other] =
+        ["ReportMissing", "RunOpenTooLong", "OtherFindings"].map(|name| Metric { name, unit: Unit::Count, value: 0 });
+    for (name, severity) in raised {
+        match name {
+            "no-report" => missing.value = 1,
+            "run-open" => open.value = 1,
+            _ if severity == Severity::Alarm => other.value += 1,
+            _ => {}
+        }
+    }
+    [missing, open, other]
 }
 
 fn since(name: &'static str, from: Option<Timestamp>, to: Timestamp) -> Option<Metric> {

@@ -67,8 +67,9 @@ fn what_would_be_obeyed_is_spelled_out() {
 fn a_subject_is_what_sns_takes_whatever_the_finding() {
     with_links(|links| {
         let what = format!("é\nBcc: everybody\u{202e} {}", "x".repeat(300));
-        let message = Message::of_findings(links, &[Finding::new(Severity::Alarm, what, "do this\nand that")]).unwrap();
-        assert_eq!(message.subject.len(), 100);
+        let findings = [Finding::new(Severity::Alarm, what, "do this\nand that")];
+        let message = Message::of_findings(links, "x", Found { findings: &findings, resolved: &[] }).unwrap();
+        assert_eq!(message.subject.len(), 99);
         assert!(message.subject.bytes().all(|b| (b' '..=b'~').contains(&b)), "{}", message.subject);
         assert!(message.subject.starts_with("Transship photos: alarm: ??Bcc"), "{}", message.subject);
         // A line break in a text of anybody's forges no line.
@@ -80,7 +81,8 @@ fn a_subject_is_what_sns_takes_whatever_the_finding() {
 #[test]
 fn a_run_is_told_to_a_person_and_to_a_program() {
     with_links(|links| {
-        let message = Message::of_run(links, &record("2025-06-02T01-00Z", "copied with failures", 1201, 3), &[]);
+        let message =
+            Message::of_run(links, &record("2025-06-02T01-00Z", "copied with failures", 1201, 3), Found::default());
         assert_eq!(message.severity, Severity::Warning);
         assert_eq!(message.subject, "Transship photos: copied with failures: 1,201 copied, 3 failed");
         let job = "https://eu-west-1.console.aws.amazon.com/s3/jobs/1-2-3?region=eu-west-1";
@@ -109,6 +111,7 @@ Job: {job}
 Completion report: {report}
 
 Status page: {page}
+Notice photos/2025-06-02T01-00Z-aa/copied with failures. If it comes twice, it is the same.
 "
         );
         assert_eq!(message.text, expected);
@@ -121,6 +124,7 @@ Status page: {page}
         assert_eq!(
             attributes,
             [
+                ("notice", "photos/2025-06-02T01-00Z-aa/copied with failures"),
                 ("route", "photos"),
                 ("outcome", "copied with failures"),
                 ("severity", "warning"),
@@ -142,9 +146,51 @@ fn however_much_was_found_a_message_fits() {
         outcome.errors = serde_json::from_value(json!(vec![error(&"c".repeat(100), 500, 1); 20])).unwrap();
         outcome.errors[0].message = "m".repeat(5000);
         let findings = vec![Finding::new(Severity::Alarm, "w".repeat(5000), "d".repeat(5000)); 500];
-        let message = Message::of_run(links, &run, &findings);
-        assert!(message.structured().len() < 200_000, "{}", message.structured().len());
+        let message = Message::of_run(links, &run, Found { findings: &findings, resolved: &[] });
+        assert!(message.structured().len() <= 250_000, "{}", message.structured().len());
         assert!(message.text.contains("And 490 more"));
+    });
+}
+
+/// A key may have 1,024 bytes, each of which takes seven where it stands twice in JSON.
+#[test]
+fn however_long_and_odd_the_keys_a_message_fits() {
+    with_links(|links| {
+        for odd in ["\u{1}", "\u{202e}", "\"", "\\", "é", "\u{1f5ff}"] {
+            let key = odd.repeat(1024 / odd.len());
+            let mut run = record("2025-06-02T01-00Z", "failed", 0, 9);
+            let outcome = run.outcome.as_mut().unwrap();
+            let mut group = error(&key, 500, 1);
+            group["examples"] = json!([key, key, key]);
+            outcome.errors = serde_json::from_value(json!(vec![group; 20])).unwrap();
+            outcome.stuck =
+                serde_json::from_value(json!({ "runs": 5, "objects": 3, "examples": [key, key, key] })).unwrap();
+            outcome.findings = vec![key.repeat(5); 20];
+            let findings = vec![Finding::new(Severity::Alarm, key.clone(), key.repeat(5)); 20];
+            let resolved = vec![key.clone(); 20];
+            let found = Found { findings: &findings, resolved: &resolved };
+            for message in [Message::of_run(links, &run, found), Message::of_findings(links, "x", found).unwrap()] {
+                assert!(message.structured().len() <= 250_000, "{odd:?}: {}", message.structured().len());
+                assert!(message.subject.len() < 100, "{odd:?}");
+                assert!(message.subject.bytes().all(|b| (b' '..=b'~').contains(&b)), "{odd:?}");
+                assert!(message.text.contains("more: see the status page"), "{odd:?}");
+                let told: Value = serde_json::from_str(&message.json).unwrap();
+                assert_eq!(told["severity"], "alarm");
+            }
+        }
+    });
+}
+
+#[test]
+fn what_is_resolved_is_told_as_well() {
+    with_links(|links| {
+        let resolved = ["no inventory report has come".to_owned()];
+        let message = Message::of_findings(links, "f-1", Found { findings: &[], resolved: &resolved }).unwrap();
+        assert_eq!(message.subject, "Transship photos: resolved: no inventory report has come");
+        assert_eq!((message.severity, message.id.as_str()), (Severity::Note, "photos/f-1"));
+        assert!(message.text.contains("RESOLVED: no inventory report has come.\n"), "{}", message.text);
+        let told: Value = serde_json::from_str(&message.json).unwrap();
+        assert_eq!((&told["outcome"], &told["resolved"][0]), (&json!("resolved"), &json!(resolved[0])));
     });
 }
 
@@ -156,12 +202,13 @@ fn problems_only_leaves_out_what_went_well() {
     assert_eq!(("All".parse(), "Problems".parse()), (Ok(Notices::All), Ok(Notices::Problems)));
     assert!("none".parse::<Notices>().is_err());
     with_links(|links| {
-        let severity =
-            |state, failed| Message::of_run(links, &record("2025-06-02T01-00Z", state, 5, failed), &[]).severity;
+        let severity = |state, failed| {
+            Message::of_run(links, &record("2025-06-02T01-00Z", state, 5, failed), Found::default()).severity
+        };
         assert_eq!(severity("copied", 0), Severity::Note);
         assert_eq!(severity("failed", 5), Severity::Alarm);
         assert_eq!(severity("waiting for confirmation", 0), Severity::Warning);
-        assert_eq!(Message::of_findings(links, &[]), None);
+        assert_eq!(Message::of_findings(links, "x", Found::default()), None);
     });
 }
 
@@ -172,10 +219,10 @@ fn what_was_deleted_before_its_copy_alarms_nobody() {
         run.outcome.as_mut().unwrap().not_found = 3;
         let value =
             |run: &RunRecord, name| of_run(run).iter().find(|metric| metric.name == name).map(|metric| metric.value);
-        assert_eq!(Message::of_run(links, &run, &[]).severity, Severity::Note);
+        assert_eq!(Message::of_run(links, &run, Found::default()).severity, Severity::Note);
         assert_eq!((value(&run, "ObjectsFailed"), value(&run, "ObjectsNotFound")), (Some(0), Some(3)));
         run.outcome.as_mut().unwrap().not_found = 2;
-        assert_eq!(Message::of_run(links, &run, &[]).severity, Severity::Warning);
+        assert_eq!(Message::of_run(links, &run, Found::default()).severity, Severity::Warning);
         assert_eq!((value(&run, "ObjectsFailed"), value(&run, "ObjectsNotFound")), (Some(1), Some(2)));
     });
 }
@@ -187,7 +234,7 @@ fn what_fails_run_after_run_is_named_first() {
         let outcome = run.outcome.as_mut().unwrap();
         outcome.not_found = 3;
         outcome.stuck = serde_json::from_value(json!({ "runs": 5, "objects": 3, "examples": ["a/1.jpg"] })).unwrap();
-        let message = Message::of_run(links, &run, &[]);
+        let message = Message::of_run(links, &run, Found::default());
         assert_eq!(message.severity, Severity::Warning, "whatever else failed");
         assert!(
             message
@@ -234,6 +281,9 @@ fn metrics_say_what_the_record_says() {
     let hour = SignedDuration::from_hours(1);
     assert_eq!(of(Some("2025-06-02T01-00Z"), Some(now - hour)), [("NewestReportAge", 90_000), ("OpenRunAge", 3600)]);
     assert_eq!(of(None, None), [("OpenRunAge", 0)]);
+    let raised = [("run-open", Severity::Alarm), ("stuck", Severity::Alarm), ("failing", Severity::Warning)];
+    let counted: Vec<_> = of_findings(raised).iter().map(|m| (m.name, m.value)).collect();
+    assert_eq!(counted, [("ReportMissing", 0), ("RunOpenTooLong", 1), ("OtherFindings", 1)]);
 }
 
 /// The form that CloudWatch reads:

@@ -71,7 +71,11 @@ fn raised(route: &Route, run: &RunRecord, now: Timestamp) -> Raised {
         text::time(since.saturating_add(CONFIRM_WITHIN).unwrap_or(now)),
     );
     let severity = if run.over.is_empty() { Severity::Warning } else { Severity::Alarm };
-    Raised { name: format!("unconfirmed {}", run.run), finding: Finding::new(severity, what, do_next) }
+    Raised {
+        name: format!("unconfirmed {}", run.run),
+        about: String::new(),
+        finding: Finding::new(severity, what, do_next),
+    }
 }
 
 #[cfg(test)]

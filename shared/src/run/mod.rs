@@ -27,7 +27,9 @@ pub use reports::{Reports, Waiting};
 pub use retry::Retried;
 pub use settle::REPORT_COMES_WITHIN;
 pub use tend::{EVENTS_COME_WITHIN, Tended};
-pub use watch::{Frequency, Patience, Raised, watch};
+pub use watch::{
+    Changed, Due, Frequency, Patience, Raised, TELL_AGAIN, TELLING, WARNING_LASTS, due, is_telling, see, watch,
+};
 
 use std::time::{Duration, Instant};
 

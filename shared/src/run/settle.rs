@@ -84,7 +84,7 @@ impl Runner {
         for ((job, request), fate) in record.value.jobs.iter().zip(&record.value.requests).zip(fates) {
             match Box::pin(self.part(&record.value, (&job.id, request), fate, time.planning)).await? {
                 Some(part) => parts.push(part),
-                None => return self.not_yet(key, record, waits).await,
+                None => return Box::pin(self.not_yet(key, record, waits)).await,
             }
         }
         let (state, outcome, carry_over) = together(&record.value, parts, self.bucket().now());
@@ -97,7 +97,9 @@ impl Runner {
             }
         }
         let closed = RunRecord { state, outcome: Some(outcome), ..record.value };
-        let Ok(closed) = self.ledger.swap(key, closed, &record.etag).await? else { return Ok(Settled::Moved) };
+        // On the heap: records make large futures.
+        let swapped = Box::pin(self.ledger.swap(key, closed, &record.etag)).await?;
+        let Ok(closed) = swapped else { return Ok(Settled::Moved) };
         Ok(Settled::Closed(Box::new(closed)))
     }
 

@@ -9,8 +9,8 @@ use super::settle::Settled;
 use super::watch::Raised;
 use super::{RunError, Runner, Time, guard};
 use crate::config::CopyMode;
-use crate::ledger::{Baseline, Kept, LedgerError, RunRecord, State};
-use crate::names::ObjectKey;
+use crate::ledger::{Baseline, Kept, LedgerError, RunRecord, State, Watch};
+use crate::names::{ETag, ObjectKey};
 
 /// How a route stands, after what could be done was done.
 #[derive(Debug, Default)]
@@ -138,18 +138,28 @@ impl Runner {
     }
 
     /// Reads or makes `ledger/watch.json`.
-    pub async fn watch_file(&self) -> Result<Kept<crate::ledger::Watch>, LedgerError> {
+    pub async fn watch_file(&self) -> Result<Kept<Watch>, LedgerError> {
         self.ledger.watch().await
     }
 
-    /// Writes `ledger/watch.json`, unless somebody else has meanwhile.
-    pub async fn keep_watch(&self, watch: crate::ledger::Watch, read: &crate::names::ETag) -> Result<(), LedgerError> {
+    /// Writes `ledger/watch.json`; none if somebody else has meanwhile.
+    pub async fn keep_watch(&self, watch: Watch, read: &ETag) -> Result<Option<Kept<Watch>>, LedgerError> {
         self.ledger.keep_watch(watch, read).await
+    }
+
+    /// Sets about telling what came of a run; none if somebody else has, or has told.
+    pub async fn set_about_telling(
+        &self,
+        key: &ObjectKey,
+        record: Kept<RunRecord>,
+    ) -> Result<Option<Kept<RunRecord>>, RunError> {
+        let telling = RunRecord { telling: Some(self.bucket().now()), ..record.value };
+        Ok(self.ledger.swap(key, telling, &record.etag).await?.ok())
     }
 
     /// Notes that somebody was told what came of a run; false if somebody else has noted it.
     pub async fn told(&self, key: &ObjectKey, record: Kept<RunRecord>) -> Result<bool, RunError> {
-        let told = RunRecord { told: Some(self.bucket().now()), ..record.value };
+        let told = RunRecord { telling: None, told: Some(self.bucket().now()), ..record.value };
         Ok(self.ledger.swap(key, told, &record.etag).await?.is_ok())
     }
 }

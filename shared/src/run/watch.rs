@@ -1,4 +1,9 @@
-//! The watchdog: what is not as it should be with a route, and what to do about it. Calls nothing.
+//! The watchdog: what is not as it should be with a route, and what to do about it; [`due`] says when somebody is told. Calls
+//! nothing.
+
+mod due;
+
+pub use due::{Changed, Due, TELL_AGAIN, TELLING, WARNING_LASTS, due, is_telling, see};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -54,8 +59,29 @@ pub struct Patience {
 pub struct Raised {
     /// `no-report`, …
     pub name: String,
+    /// The run or the report that it is about; empty if it is about the route. The same finding about another is another.
+    pub about: String,
     /// What is so, and what to do.
     pub finding: Finding,
+}
+
+impl Raised {
+    /// A finding that somebody has to do something about.
+    pub fn alarm(name: impl Into<String>, what: impl Into<String>, do_next: impl Into<String>) -> Self {
+        Self { name: name.into(), about: String::new(), finding: Finding::new(Severity::Alarm, what, do_next) }
+    }
+
+    /// About a run or a report.
+    #[must_use]
+    pub fn about(mut self, about: &impl ToString) -> Self {
+        self.about = about.to_string();
+        self
+    }
+
+    /// What `ledger/watch.json` knows it by.
+    pub fn key(&self) -> String {
+        if self.about.is_empty() { self.name.clone() } else { format!("{} {}", self.name, self.about) }
+    }
 }
 
 /// How long a report that nothing stands in the way of may go unplanned.
@@ -73,10 +99,6 @@ pub fn watch(tended: &Tended, since: Timestamp, patience: &Patience, now: Timest
     found.into_iter().flatten().chain(unconfirmed).chain(tended.failed.iter().map(failing)).collect()
 }
 
-fn alarm(name: &str, what: String, do_next: impl Into<String>) -> Raised {
-    Raised { name: name.to_owned(), finding: Finding::new(Severity::Alarm, what, do_next) }
-}
-
 fn no_report(tended: &Tended, since: Timestamp, patience: &Patience, now: Timestamp) -> Option<Raised> {
     let newest = tended.reports.newest.as_deref();
     let (from, may_take) = match newest.and_then(text::report_time) {
@@ -92,7 +114,7 @@ fn no_report(tended: &Tended, since: Timestamp, patience: &Patience, now: Timest
     };
     let do_next = "S3 tells nobody when an export fails: invoke setup with {\"action\":\"check\"}, which looks at the \
         inventory configuration, the manifest bucket's policy and the key of the reports";
-    Some(alarm("no-report", what, do_next))
+    Some(Raised::alarm("no-report", what, do_next))
 }
 
 fn open_too_long(tended: &Tended, patience: &Patience, now: Timestamp) -> Option<Raised> {
@@ -110,7 +132,7 @@ fn open_too_long(tended: &Tended, patience: &Patience, now: Timestamp) -> Option
             "look at the job in the console; if it hangs, cancel it: what it was to copy is then carried over",
         ),
     };
-    Some(alarm("run-open", what, do_next))
+    Some(Raised::alarm("run-open", what, do_next).about(&open.run))
 }
 
 fn unhandled(tended: &Tended, now: Timestamp) -> Option<Raised> {
@@ -125,7 +147,7 @@ fn unhandled(tended: &Tended, now: Timestamp) -> Option<Raised> {
     );
     let do_next =
         "create-job is told of it each time: its log says in a line of level ERROR or WARN why it does not take it";
-    Some(alarm("report-unhandled", what, do_next))
+    Some(Raised::alarm("report-unhandled", what, do_next).about(&report.run))
 }
 
 fn stuck(tended: &Tended) -> Option<Raised> {
@@ -133,16 +155,20 @@ fn stuck(tended: &Tended) -> Option<Raised> {
     let stuck = last.stuck.as_ref()?;
     let keys: Vec<String> =
         stuck.examples.iter().map(|key| format!("{:?}", crate::names::excerpt(key.as_str()))).collect();
-    let what =
-        format!("{} objects have failed in {} runs in a row, such as {}", stuck.objects, stuck.runs, keys.join(", "));
+    let (objects, have) = (text::objects(stuck.objects), if stuck.objects == 1 { "has" } else { "have" });
+    let what = format!("{objects} {have} failed in {} runs in a row or more, such as {}", stuck.runs, keys.join(", "));
     let do_next = "the completion report of the last run says why each of them failed";
-    Some(alarm("stuck", what, do_next))
+    Some(Raised::alarm("stuck", what, do_next))
 }
 
 fn failing(error: &super::RunError) -> Raised {
     let severity = if error.is_transient() { Severity::Warning } else { Severity::Alarm };
     let do_next = if error.is_transient() { "nothing at once: it is tried again" } else { "mend what the error names" };
-    Raised { name: "failing".to_owned(), finding: Finding::new(severity, error.to_string(), do_next) }
+    Raised {
+        name: "failing".to_owned(),
+        about: String::new(),
+        finding: Finding::new(severity, error.to_string(), do_next),
+    }
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ use s3s::service::S3Service;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::{Cloud, batch, iam, kms, lambda, s3};
+use crate::{Cloud, batch, iam, kms, lambda, s3, sns};
 
 /// The host name of S3 Control; requests for `ACCOUNT.s3control.test` come through the proxy.
 const S3_CONTROL_HOST: &str = "s3control.test";
@@ -184,6 +184,7 @@ impl Front {
         };
         match signer.service.as_str() {
             "iam" | "sts" => iam::handle(&self.cloud, &signer.principal, &signer.service, request).await,
+            "sns" => sns::handle(&self.cloud, &signer.principal, &request),
             "kms" => kms::handle(&self.cloud, &signer.principal, &request),
             "lambda" => lambda::handle(&self.cloud, &signer.principal, request).await,
             "s3" => {

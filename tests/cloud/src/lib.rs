@@ -1,6 +1,6 @@
 //! The cloud that Transship's tests and demo run on: two AWS accounts in one process, loopback only.
 //!
-//! What is here: S3 (through [`s3s`]), S3 Control's Batch Operations, IAM, STS and Lambda, as far as Transship uses
+//! What is here: S3 (through [`s3s`]), S3 Control's Batch Operations, IAM, STS, Lambda and SNS's Publish, as far as Transship uses
 //! them, decided by identity and resource policies as AWS decides. What is faithful and what is simpler than AWS is
 //! said in `docs/LOCAL-CLOUD.md`. What is not here: anything of Transship itself; the functions run as real processes.
 
@@ -16,6 +16,7 @@ pub mod inventory;
 pub mod kms;
 pub mod lambda;
 pub mod s3;
+pub mod sns;
 
 use std::sync::Arc;
 
@@ -42,6 +43,7 @@ struct State {
     store: s3::Store,
     jobs: batch::Jobs,
     kms: kms::Keys,
+    topics: sns::Topics,
     functions: lambda::Functions,
     notifications: lambda::Notifications,
     cloudformation: cloudformation::CloudFormation,
@@ -61,6 +63,7 @@ impl Default for State {
             store: s3::Store::default(),
             jobs: batch::Jobs::default(),
             kms: kms::Keys::default(),
+            topics: sns::Topics::default(),
             functions: lambda::Functions::default(),
             notifications: lambda::Notifications::default(),
             cloudformation: cloudformation::CloudFormation::default(),
@@ -116,6 +119,11 @@ impl Cloud {
     /// KMS keys.
     pub fn kms(&self) -> &kms::Keys {
         &self.state.kms
+    }
+
+    /// SNS topics, and what was published to them.
+    pub fn topics(&self) -> &sns::Topics {
+        &self.state.topics
     }
 
     /// Lambda functions.

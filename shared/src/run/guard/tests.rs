@@ -54,7 +54,7 @@ fn the_finding_has_the_numbers_and_both_commands() {
     let now = Timestamp::UNIX_EPOCH;
     assert_eq!(unconfirmed(&route(), [&run].into_iter(), now), []);
     run.state = State::Waiting;
-    let [Raised { name, finding }] = &unconfirmed(&route(), [&run].into_iter(), now)[..] else { panic!() };
+    let [Raised { name, finding, .. }] = &unconfirmed(&route(), [&run].into_iter(), now)[..] else { panic!() };
     assert_eq!(name, "unconfirmed 2025-06-02T01-00Z-aa");
     assert_eq!(finding.severity, Severity::Alarm);
     assert_eq!(

@@ -3,7 +3,7 @@
 use super::*;
 use crate::config::CopyMode;
 use crate::job::{JobKind, RunId};
-use crate::ledger::{Job, Kept, Outcome, RunRecord, State, Stuck, tests};
+use crate::ledger::{Job, Kept, Outcome, RunRecord, State, Stuck, Watch, tests};
 use crate::names::ObjectKey;
 use crate::run::{Reports, RunError, Waiting};
 
@@ -89,10 +89,75 @@ fn stuck_objects_and_failures_are_named() {
     tended.failed = vec![RunError::Contended("x".to_owned()), RunError::NoRecord(ObjectKey::from_plain("k"))];
     let raised = watch(&tended, start(), &patience(Frequency::Daily), after(1));
     assert!(
-        raised[0].finding.what.contains(r#"2 objects have failed in 5 runs in a row, such as "a\nb""#),
+        raised[0].finding.what.contains(r#"2 objects have failed in 5 runs in a row or more, such as "a\nb""#),
         "{raised:?}"
     );
     let severities: Vec<Severity> = raised.iter().map(|raised| raised.finding.severity).collect();
     assert_eq!(severities, [Severity::Alarm, Severity::Warning, Severity::Alarm]);
     assert!(raised.iter().all(|raised| !raised.finding.do_next.is_empty()));
+}
+
+fn raised(name: &str, severity: Severity) -> Raised {
+    Raised { name: name.to_owned(), about: String::new(), finding: Finding::new(severity, "it is so", "mend it") }
+}
+
+/// A look at the route: the names of what is told, and of what is told to be over.
+fn look(watch: &mut Watch, raised: &[Raised], now: Timestamp) -> (Vec<String>, Vec<String>) {
+    see(watch, raised, now);
+    let due = due(watch, raised, now);
+    due.told(watch, now);
+    (due.raised.into_iter().map(|raised| raised.name).collect(), due.resolved.into_iter().map(|(key, _)| key).collect())
+}
+
+#[test]
+fn a_finding_is_told_when_it_begins_again_while_it_lasts_and_when_it_is_over() {
+    let mut watch = Watch::new(start());
+    let found = [raised("no-report", Severity::Alarm)];
+    let (no, one) = (Vec::<String>::new(), vec!["no-report".to_owned()]);
+    assert_eq!(look(&mut watch, &found, after(0)), (one.clone(), no.clone()));
+    assert_eq!(look(&mut watch, &found, after(23)), (no.clone(), no.clone()));
+    assert_eq!(look(&mut watch, &found, after(24)), (one.clone(), no.clone()), "again after a day");
+    assert_eq!(look(&mut watch, &found, after(25)), (no.clone(), no.clone()));
+    assert_eq!(look(&mut watch, &[], after(26)), (no.clone(), one.clone()));
+    assert_eq!(look(&mut watch, &[], after(27)), (no.clone(), no.clone()));
+    assert_eq!(look(&mut watch, &found, after(28)), (one, no), "another occurrence");
+}
+
+#[test]
+fn a_warning_is_told_if_it_lasts() {
+    let mut watch = Watch::new(start());
+    let found = [raised("failing", Severity::Warning)];
+    let (no, one) = (Vec::<String>::new(), vec!["failing".to_owned()]);
+    assert_eq!(look(&mut watch, &found, after(0)), (no.clone(), no.clone()));
+    assert_eq!(look(&mut watch, &[], after(0)), (no.clone(), no.clone()), "nobody was told of it");
+    assert_eq!(watch.raised.len(), 0);
+    look(&mut watch, &found, after(1));
+    assert_eq!(look(&mut watch, &found, after(2)), (one, no));
+}
+
+#[test]
+fn who_was_cut_off_while_telling_is_stood_in_for() {
+    let mut watch = Watch::new(start());
+    let found = [raised("no-report", Severity::Alarm)];
+    see(&mut watch, &found, start());
+    watch.telling = Some(start());
+    let minutes = |n: i64| start() + SignedDuration::from_mins(n);
+    assert!(due(&watch, &found, minutes(9)).is_nothing(), "somebody else is telling");
+    assert_eq!(due(&watch, &found, minutes(10)).raised, found);
+    // The same if it is over meanwhile, or was told and is over.
+    watch.raised.values_mut().for_each(|known| known.told = Some(start()));
+    see(&mut watch, &[], minutes(11));
+    assert_eq!(due(&watch, &[], minutes(12)).resolved(), ["it is so"]);
+    // And if it comes back before anybody was told that it was over, nobody need know.
+    see(&mut watch, &found, minutes(13));
+    assert!(due(&watch, &found, minutes(13)).is_nothing());
+}
+
+#[test]
+fn the_same_finding_about_another_run_is_another() {
+    let mut watch = Watch::new(start());
+    let about = |run: &str| [raised("run-open", Severity::Alarm).about(&run)];
+    assert_eq!(look(&mut watch, &about("one"), after(0)).0, ["run-open"]);
+    let (told, over) = look(&mut watch, &about("other"), after(1));
+    assert_eq!((told, over), (vec!["run-open".to_owned()], vec!["run-open one".to_owned()]));
 }

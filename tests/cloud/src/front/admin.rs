@@ -24,6 +24,7 @@ pub(super) async fn handle(cloud: &Cloud, request: Request<Bytes>) -> Response<B
         (&Method::POST, ["clock"]) => turn(cloud, request.uri().query().unwrap_or_default()),
         (&Method::GET, ["requests"]) => answer(StatusCode::OK, &json!({ "s3control": cloud.record().requests() })),
         (&Method::GET, ["queues"]) => answer(StatusCode::OK, &json!({ "queues": cloud.functions().queues().all() })),
+        (&Method::GET, ["messages"]) => answer(StatusCode::OK, &json!({ "messages": cloud.topics().messages() })),
         (&Method::PUT, ["cloudformation", token]) => cloud.cloudformation().accept(token, &request),
         (&Method::GET, ["functions"]) => answer(StatusCode::OK, &json!({ "functions": cloud.functions().names() })),
         (&Method::PUT, ["functions", name]) => configure(cloud, name, request.body()),
@@ -34,7 +35,7 @@ pub(super) async fn handle(cloud: &Cloud, request: Request<Bytes>) -> Response<B
                 "there is no {method} /_cloud/{path} here, only POST /_cloud/inventory?bucket=B, POST /_cloud/settle, \
                  POST /_cloud/settle?retries, POST /_cloud/clock?turn=SECONDS, \
                  PUT /_cloud/functions/NAME, GET /_cloud/functions, GET /_cloud/functions/NAME/logs, \
-                 GET /_cloud/queues, GET /_cloud/requests"
+                 GET /_cloud/queues, GET /_cloud/messages, GET /_cloud/requests"
             ),
         ),
     }

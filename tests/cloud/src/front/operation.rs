@@ -12,7 +12,7 @@ pub(super) fn of<B>(request: &Request<B>, body: &[u8]) -> (String, String) {
     }
     let service = signature::scope_service(request.headers()).unwrap_or_else(|| "s3".to_owned());
     let operation = match service.as_str() {
-        "iam" | "sts" => named(body),
+        "iam" | "sns" | "sts" => named(body),
         "lambda" => "Invoke".to_owned(),
         _ => of_s3(request.method(), path, request.uri().query().unwrap_or_default(), request.headers()),
     };

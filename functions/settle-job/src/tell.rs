@@ -1,0 +1,207 @@
+//! Tells people: what came of each run, and what is not as it should be. Calls S3 (the ledger) and SNS.
+//!
+//! Each is told at least once, and in the usual case once. Whoever tells says so in the ledger first, so that of two at the same
+//! moment one does; then publishes; then notes that it was told. If it is cut off in between, another tells after
+//! [`TELLING`](transship::run::TELLING), and [`Message::id`] is the same. Metrics are written once a run has been noted as
+//! told, so none is counted twice.
+
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+use transship::error::AwsError;
+use transship::ledger::{Kept, RunRecord, State, Watch};
+use transship::names::ObjectKey;
+use transship::notice::{Finding, Found, Links, Message, Metric, Notices, Severity, Topic};
+use transship::notice::{of_findings, of_route, of_run};
+use transship::run::{Due, Raised, RunError, Runner, Tended, due, is_telling, see};
+
+/// Who tells.
+#[derive(Debug)]
+pub(crate) struct Teller<'a> {
+    pub(crate) runner: &'a Runner,
+    /// None: the log and the status page tell.
+    pub(crate) topic: Option<&'a Topic>,
+    pub(crate) notices: Notices,
+    pub(crate) links: Links<'a>,
+}
+
+/// What was told.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    /// Whether there was anything that the status page does not show yet.
+    pub(crate) news: bool,
+    /// What is to be emitted.
+    pub(crate) metrics: Vec<Metric>,
+    /// Why a message could not be published, if one could not. The next invocation tries again.
+    pub(crate) failed: Option<AwsError>,
+}
+
+impl Teller<'_> {
+    /// Tells what there is to tell. `known` is what the watchdog knows by now, `watched` what it knew before.
+    pub(crate) async fn tell(
+        &self,
+        tended: &Tended,
+        raised: &[Raised],
+        (mut known, watched): (Watch, Kept<Watch>),
+    ) -> Result<Told, RunError> {
+        let now = self.runner.bucket().now();
+        let mut told = Told { metrics: of_look(tended, raised, now), ..Told::default() };
+        let changed = see(&mut known, raised, now);
+        let mut due = due(&known, raised, now);
+        if !due.is_nothing() {
+            known.telling = Some(now);
+        }
+        let mut kept = Some(watched);
+        if let Some(before) = kept.take_if(|kept| kept.value != known) {
+            kept = self.runner.keep_watch(known, &before.etag).await?;
+        }
+        if kept.is_none() {
+            // Somebody else looked at the same moment: theirs to tell.
+            due = Due::default();
+        } else if !changed.is_nothing() {
+            log(raised, &changed.begun, &changed.ended);
+            told.news = true;
+        }
+        let (findings, resolved) = (findings(raised), due.resolved());
+        let found = Found { findings: &findings, resolved: &resolved };
+        let in_a_run = Box::pin(self.tell_runs(tended, found, &mut told, now)).await?;
+        if let Some(kept) = kept.filter(|_| !due.is_nothing())
+            && (in_a_run || self.tell_findings(&due, &kept.value, &mut told).await)
+        {
+            self.note(&due, kept, now).await?;
+        }
+        Ok(told)
+    }
+
+    /// Tells what came of each run that is closed; whether a message with all that was `found` was published.
+    async fn tell_runs(
+        &self,
+        tended: &Tended,
+        found: Found<'_>,
+        told: &mut Told,
+        now: Timestamp,
+    ) -> Result<bool, RunError> {
+        let mut published = false;
+        for (key, run) in &tended.runs {
+            let record = &run.value;
+            if record.told.is_some() || !record.state.is_closed() || record.state == State::Superseded {
+                continue;
+            }
+            told.news = true;
+            if is_telling(record.telling, now) {
+                continue;
+            }
+            // On the heap: records make large futures.
+            published |= Box::pin(self.tell_run((key, run.clone()), found, told)).await?;
+        }
+        Ok(published)
+    }
+
+    async fn tell_run(
+        &self,
+        (key, run): (&ObjectKey, Kept<RunRecord>),
+        found: Found<'_>,
+        told: &mut Told,
+    ) -> Result<bool, RunError> {
+        let record = run.value.clone();
+        let message = Message::of_run(&self.links, &record, found);
+        let wanted = self.topic.is_some() && self.notices.want(message.severity);
+        let mut run = run;
+        if wanted {
+            let Some(telling) = self.runner.set_about_telling(key, run).await? else { return Ok(false) };
+            run = telling;
+            if !self.publish(&message, told).await {
+                return Ok(false);
+            }
+        }
+        if self.runner.told(key, run).await? {
+            tracing::info!(run = %record.run, subject = message.subject, text = message.text, "told");
+            told.metrics.extend(of_run(&record));
+        }
+        Ok(wanted)
+    }
+
+    /// Tells what is due; whether that was possible.
+    async fn tell_findings(&self, due: &Due, watch: &Watch, told: &mut Told) -> bool {
+        let raised: Vec<Finding> = findings(&due.raised);
+        let resolved = due.resolved();
+        let found = Found { findings: &raised, resolved: &resolved };
+        let Some(message) = Message::of_findings(&self.links, &occurrence(due, watch), found) else { return true };
+        // Who was told that it began is told that it is over.
+        let wanted = message.severity == Severity::Note || self.notices.want(message.severity);
+        if wanted && !self.publish(&message, told).await {
+            return false;
+        }
+        tracing::info!(subject = message.subject, text = message.text, "findings told");
+        true
+    }
+
+    /// Whether it was published, or need not be.
+    async fn publish(&self, message: &Message, told: &mut Told) -> bool {
+        let Some(topic) = self.topic else { return true };
+        match topic.publish(message).await {
+            Ok(id) => {
+                tracing::info!(notice = message.id, message_id = id, "published");
+                true
+            }
+            Err(error) => {
+                tracing::error!(notice = message.id, %error, "nobody could be told");
+                told.failed = Some(error);
+                false
+            }
+        }
+    }
+
+    /// Notes that findings were told. Where others write the file as well, what they wrote stays.
+    async fn note(&self, due: &Due, mut kept: Kept<Watch>, now: Timestamp) -> Result<(), RunError> {
+        for _ in 0..ROUNDS {
+            let mut watch = kept.value.clone();
+            due.told(&mut watch, now);
+            if self.runner.keep_watch(watch, &kept.etag).await?.is_some() {
+                return Ok(());
+            }
+            kept = self.runner.watch_file().await?;
+        }
+        Ok(())
+    }
+}
+
+/// How often a file is read again that others write too. After that somebody may be told twice.
+const ROUNDS: usize = 5;
+
+fn findings(raised: &[Raised]) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = raised.iter().map(|raised| raised.finding.clone()).collect();
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    findings
+}
+
+/// The same for the same findings since the same moments: whoever tells them again gives the message the same id.
+fn occurrence(due: &Due, watch: &Watch) -> String {
+    let mut hash = Sha256::new();
+    let keys = due.raised.iter().map(Raised::key).chain(due.resolved.iter().map(|(key, _)| key.clone()));
+    for key in keys {
+        let known = watch.raised.get(&key).map(|known| (known.since, known.told, known.resolved));
+        hash.update(format!("{key} {known:?}\n"));
+    }
+    format!("findings-{}", hex::encode(&hash.finalize()[..8]))
+}
+
+fn of_look(tended: &Tended, raised: &[Raised], now: Timestamp) -> Vec<Metric> {
+    let mut metrics = of_route(tended.reports.newest.as_deref(), tended.open().map(|open| open.planned), now);
+    metrics.extend(of_findings(raised.iter().map(|raised| (raised.name.as_str(), raised.finding.severity))));
+    metrics
+}
+
+/// One line for each finding that begins, of level ERROR if somebody has to do something; one for each that is over.
+fn log(raised: &[Raised], begun: &[String], ended: &[String]) {
+    for raised in raised.iter().filter(|raised| begun.contains(&raised.key())) {
+        let Raised { name, about, finding: Finding { what, do_next, severity } } = raised;
+        match severity {
+            Severity::Alarm => tracing::error!(name, about, what, do_next, "finding"),
+            Severity::Warning => tracing::warn!(name, about, what, do_next, "finding"),
+            Severity::Note => tracing::info!(name, about, what, do_next, "finding"),
+        }
+    }
+    for key in ended {
+        tracing::info!(finding = key, "finding is over");
+    }
+}

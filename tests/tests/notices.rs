@@ -1,0 +1,184 @@
+//! What people are told, asserted from what `settle-job` published to the route's topic on the local cloud.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
+
+use std::sync::Arc;
+
+use cloud::batch::JobScript;
+use cloud::batch::report::TaskFailure;
+use cloud::front::{Fault, When};
+use e2e::route::{Route, SOURCE_BUCKET};
+use serde_json::Value;
+use transship::ledger::RunRecord;
+
+const MINUTE: i64 = 60;
+const HOUR: i64 = 60 * MINUTE;
+
+async fn with_objects(parameters: &[(&str, &str)]) -> Route {
+    let route = Route::set_up(parameters).await.unwrap();
+    for n in 0..3 {
+        put(&route, &format!("object {n}")).await;
+    }
+    route
+}
+
+async fn put(route: &Route, key: &str) {
+    route.source.s3.put_object().bucket(SOURCE_BUCKET).key(key).send().await.unwrap();
+}
+
+/// A report a day later, and all that follows of it.
+async fn deliver(route: &Route) -> RunRecord {
+    route.cloud.clock().turn(24 * HOUR);
+    let report = route.deliver().await.unwrap();
+    route.cloud.activity().settled().await;
+    let records = route.records().await.unwrap();
+    let run = records.into_iter().find(|run| run.report.manifest.key.as_str() == report);
+    run.unwrap_or_else(|| panic!("no run: {:#?}", route.cloud.functions().logs("create-job")))
+}
+
+async fn tick(route: &Route) -> Result<Value, Value> {
+    let answer = route.settle_job().await.unwrap();
+    route.cloud.activity().settled().await;
+    answer
+}
+
+/// Fails the tasks whose keys hold this, with status 403.
+fn failing(route: &Route, part: &'static str) {
+    let task = move |key: &str| {
+        let refused = TaskFailure { status: 403, code: "AccessDenied".to_owned(), message: "by the test".to_owned() };
+        (!part.is_empty() && key.contains(part)).then_some(refused)
+    };
+    route.cloud.jobs().script(move |_| JobScript { tasks: Some(Arc::new(task)), ..JobScript::default() });
+}
+
+#[tokio::test]
+async fn each_run_is_told_once_with_all_that_a_person_and_a_program_need() {
+    let route = with_objects(&[]).await;
+    failing(&route, "1");
+    let run = deliver(&route).await;
+    tick(&route).await.unwrap();
+    let notices = route.notices().unwrap();
+    let [notice] = notices.as_slice() else { panic!("{notices:#?}") };
+    assert_eq!(notice.subject, "Transship demo: copied with failures: 2 copied, 1 failed");
+    assert_eq!(notice.id, format!("demo/{}/copied with failures", run.run));
+    for part in
+        ["AccessDenied (403), 1 object, such as object 1", "Carried over to the next", "What to do:", "Bytes planned"]
+    {
+        assert!(notice.text.contains(part), "{part}: {}", notice.text);
+    }
+    let job = &run.jobs[0].id;
+    let told = &notice.told;
+    assert_eq!((&told["copied"], &told["failed"], &told["carried_over"]), (&2.into(), &1.into(), &1.into()));
+    assert_eq!((&told["jobs"][0]["id"], &told["errors"][0]["examples"][0]), (&job.as_str().into(), &"object 1".into()));
+    assert!(told["jobs"][0]["report"].as_str().unwrap().contains(&format!("reports/job-{job}/")), "{told:#}");
+    assert!(told["status_page"].as_str().unwrap().contains("ledger/status.html"), "{told:#}");
+
+    failing(&route, "");
+    deliver(&route).await;
+    deliver(&route).await;
+    tick(&route).await.unwrap();
+    let subjects = route.subjects().unwrap();
+    assert_eq!(subjects.len(), 3, "{subjects:?}");
+    assert!(subjects[1].starts_with("Transship demo: copied: 1 copied, 0 failed"), "{subjects:?}");
+    assert!(subjects[2].starts_with("Transship demo: empty: "), "{subjects:?}");
+}
+
+#[tokio::test]
+async fn problems_only_are_told_where_that_is_asked_for() {
+    let route = with_objects(&[("Notices", "Problems")]).await;
+    let copied = deliver(&route).await;
+    assert_eq!(route.subjects().unwrap(), [""; 0]);
+    put(&route, "another").await;
+    failing(&route, "another");
+    deliver(&route).await;
+    tick(&route).await.unwrap();
+    assert_eq!(route.subjects().unwrap(), ["Transship demo: copied with failures: 0 copied, 1 failed"]);
+    let records = route.records().await.unwrap();
+    assert!(records.iter().all(|run| run.told.is_some()), "{copied:#?}");
+}
+
+#[tokio::test]
+async fn what_is_not_as_it_should_be_is_told_when_it_begins_again_daily_and_when_it_is_over() {
+    let route = with_objects(&[]).await;
+    tick(&route).await.unwrap();
+    let missing = "Transship demo: alarm: no inventory report has come yet";
+    route.cloud.clock().turn(49 * HOUR);
+    tick(&route).await.unwrap();
+    tick(&route).await.unwrap();
+    assert_eq!(route.subjects().unwrap(), [missing]);
+    assert!(route.notices().unwrap()[0].text.contains("What to do: S3 tells nobody"), "{:?}", route.notices());
+    route.cloud.clock().turn(23 * HOUR);
+    tick(&route).await.unwrap();
+    assert_eq!(route.subjects().unwrap(), [missing]);
+    route.cloud.clock().turn(2 * HOUR);
+    tick(&route).await.unwrap();
+    assert_eq!(route.subjects().unwrap(), [missing; 2], "again after a day");
+    let ids: Vec<String> = route.notices().unwrap().into_iter().map(|notice| notice.id).collect();
+    assert_ne!(ids[0], ids[1], "a reminder is another notice");
+    route.deliver().await.unwrap();
+    route.cloud.activity().settled().await;
+    tick(&route).await.unwrap();
+    let over: Vec<String> = route.subjects().unwrap().split_off(2);
+    let notices = route.notices().unwrap();
+    assert!(
+        notices.iter().any(|notice| notice.text.contains("RESOLVED: no inventory report has come yet.")),
+        "{over:?}"
+    );
+    assert!(over.iter().any(|subject| subject.contains("copied: 3 copied")), "{over:?}");
+    let told = notices.len();
+    tick(&route).await.unwrap();
+    assert_eq!(route.notices().unwrap().len(), told);
+}
+
+#[tokio::test]
+async fn hostile_keys_are_shown_and_not_obeyed() {
+    let route = with_objects(&[]).await;
+    let hostile = format!("evil\r\nBcc: all@example.com\u{202e}{}", "\u{7}é<b>".repeat(150));
+    put(&route, &hostile).await;
+    failing(&route, "evil");
+    deliver(&route).await;
+    tick(&route).await.unwrap();
+    let notices = route.notices().unwrap();
+    let [notice] = notices.as_slice() else { panic!("{notices:#?}") };
+    assert!(!notice.text.lines().any(|line| line.starts_with("Bcc")), "{}", notice.text);
+    assert!(notice.text.contains("such as evil\\u{d}\\u{a}Bcc"), "{}", notice.text);
+    assert_eq!(notice.told["errors"][0]["examples"][0], hostile.as_str());
+}
+
+#[tokio::test]
+async fn what_cannot_be_told_makes_the_invocation_fail_and_is_told_later() {
+    let route = with_objects(&[]).await;
+    route.cloud.faults().script_for("settle-job", |seen| {
+        let (code, message) = ("AuthorizationError", "by the test");
+        let denied = Fault::Answer { status: 403, code, message, when: When::Before };
+        if seen.operation == "Publish" { denied } else { Fault::None }
+    });
+    let run = deliver(&route).await;
+    assert!(run.told.is_none() && run.outcome.is_some(), "{run:#?}");
+    route.cloud.clock().turn(15 * MINUTE);
+    let failed = tick(&route).await.unwrap_err();
+    assert!(failed["errorMessage"].as_str().unwrap().contains("nobody could be told: Publish failed"), "{failed}");
+    assert!(route.kept("ledger/status.html").await.unwrap().is_some(), "the rest is done");
+    route.cloud.faults().clear();
+    route.cloud.clock().turn(15 * MINUTE);
+    tick(&route).await.unwrap();
+    assert_eq!(route.subjects().unwrap(), ["Transship demo: copied: 3 copied, 0 failed"]);
+}
+
+#[tokio::test]
+async fn a_crash_between_publishing_and_noting_it_tells_the_same_notice_again() {
+    let route = with_objects(&[]).await;
+    route.cloud.faults().script_for("settle-job", |seen| {
+        if seen.operation == "Publish" { Fault::Crash(When::After) } else { Fault::None }
+    });
+    let run = deliver(&route).await;
+    route.cloud.faults().clear();
+    assert!(run.telling.is_some() && run.told.is_none(), "{run:#?}");
+    tick(&route).await.unwrap();
+    assert_eq!(route.notices().unwrap().len(), 1, "whoever set about telling may still be at it");
+    route.cloud.clock().turn(15 * MINUTE);
+    tick(&route).await.unwrap();
+    tick(&route).await.unwrap();
+    let notices = route.notices().unwrap();
+    assert_eq!((notices.len(), &notices[0]), (2, &notices[1]), "at least once, and known as the same");
+}
