@@ -26,6 +26,9 @@ pub(crate) struct Record {
     run: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     job_id: Option<String>,
+    /// The run's other job, that for objects over 5 GB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    other_job_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
 }
@@ -107,7 +110,7 @@ impl Serialize for Outcome {
 
 impl Record {
     pub(crate) fn new(key: impl Into<String>, outcome: Outcome) -> Self {
-        Self { key: key.into(), outcome, run: None, job_id: None, reason: None }
+        Self { key: key.into(), outcome, run: None, job_id: None, other_job_id: None, reason: None }
     }
 
     pub(crate) fn of_run(mut self, run: &RunId) -> Self {
@@ -155,9 +158,10 @@ impl Record {
         }
     }
 
-    /// A run has one copy job; a second job of it is logged beside.
+    /// A run has one job or two.
     fn with_job(mut self, jobs: Vec<String>) -> Self {
-        self.job_id = jobs.into_iter().next();
+        let mut jobs = jobs.into_iter();
+        (self.job_id, self.other_job_id) = (jobs.next(), jobs.next());
         self
     }
 
@@ -168,8 +172,9 @@ impl Record {
 
     /// One line for each record. What a person has to look at is an error.
     pub(crate) fn log(&self) {
-        let Self { key: manifest_key, outcome, run, job_id, reason } = self;
+        let Self { key: manifest_key, outcome, run, job_id, other_job_id, reason } = self;
         let (run, job_id, reason) = (run.as_deref(), job_id.as_deref(), reason.as_deref());
+        let other_job_id = other_job_id.as_deref();
         match outcome {
             Outcome::Refused | Outcome::Failed { retry: false } => {
                 tracing::error!(manifest_key, run, job_id, reason, "{}", outcome.as_str());
@@ -177,7 +182,7 @@ impl Record {
             Outcome::Failed { retry: true } => {
                 tracing::warn!(manifest_key, run, job_id, reason, "{}", outcome.as_str());
             }
-            _ => tracing::info!(manifest_key, run, job_id, reason, "{}", outcome.as_str()),
+            _ => tracing::info!(manifest_key, run, job_id, other_job_id, reason, "{}", outcome.as_str()),
         }
     }
 }

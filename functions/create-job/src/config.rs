@@ -1,6 +1,6 @@
 //! The settings of this function.
 
-use transship::config::{ConfigError, Env, JobSettings, Reader, Route};
+use transship::config::{ConfigError, Env, Filters, JobSettings, Reader, Route};
 
 /// All settings, read once. docs/CONFIGURATION.md has a row for each.
 #[derive(Debug, Clone)]
@@ -9,6 +9,8 @@ pub(crate) struct Config {
     pub(crate) route: Route,
     /// How.
     pub(crate) job: JobSettings,
+    /// What of it.
+    pub(crate) filters: Filters,
     /// The function, as Lambda names it.
     pub(crate) function: Function,
 }
@@ -46,7 +48,8 @@ impl Config {
         let mut reader = Reader::new(env);
         let route = Route::read(&mut reader);
         let job = JobSettings::read(&mut reader);
-        let config = route.zip(job).map(|(route, job)| Self { route, job, function: Function::of(env) });
+        let filters = Filters::read(&mut reader);
+        let config = route.zip(job).map(|(route, job)| Self { route, job, filters, function: Function::of(env) });
         reader.finish(config)
     }
 }
@@ -55,13 +58,13 @@ impl Config {
 mod tests {
     use std::collections::BTreeMap;
 
-    use transship::config::{JOB_SETTINGS, Presence, ROUTE_SETTINGS, Setting};
+    use transship::config::{FILTER_SETTINGS, JOB_SETTINGS, Presence, ROUTE_SETTINGS, Setting};
 
     const DOC: &str = include_str!("../../../docs/CONFIGURATION.md");
     const TEMPLATE: &str = include_str!("../../../template.yaml");
 
     fn settings() -> impl Iterator<Item = &'static Setting> {
-        ROUTE_SETTINGS.iter().chain(JOB_SETTINGS)
+        ROUTE_SETTINGS.iter().chain(JOB_SETTINGS).chain(FILTER_SETTINGS)
     }
 
     /// Name and default of each row of create-job's tables.

@@ -61,7 +61,8 @@ impl Handler {
     ) -> Self {
         let bucket = ManifestBucket::new(s3, &config.route);
         let memory = config.function.for_planning();
-        let runner = Runner::new(config.route.clone(), config.job.clone(), bucket, control, memory);
+        let runner = Runner::new(config.route.clone(), config.job.clone(), bucket, control, memory)
+            .filtered(config.filters.clone());
         Self { config, runner, lambda, waits: Waits::default() }
     }
 

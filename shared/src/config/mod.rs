@@ -2,9 +2,11 @@
 //! [`ProcessEnv`], and that only when asked.
 
 mod budget;
+mod filters;
 mod route;
 
 pub use budget::Budget;
+pub use filters::{FILTER_SETTINGS, FilterError, Filters, Glob};
 pub use route::{CopyMode, JOB_SETTINGS, JobSettings, ROUTE_SETTINGS, Route};
 
 use std::collections::BTreeMap;
@@ -119,6 +121,11 @@ impl<'a> Reader<'a> {
             (text, _) => text?,
         };
         text.parse().ok()
+    }
+
+    /// Whether a setting is given at all.
+    pub fn is_set(&self, setting: &Setting) -> bool {
+        self.env.get(setting.name).is_some_and(|text| !text.is_empty())
     }
 
     /// A setting that is one of a list of words.

@@ -39,7 +39,7 @@ pub const ROUTE_SETTINGS: &[Setting] = &[
     INVENTORY_ID,
 ];
 
-const COPY_MODE: Setting = Setting::default("COPY_MODE", "Changes");
+pub(super) const COPY_MODE: Setting = Setting::default("COPY_MODE", "Changes");
 const COPY_ROLE_ARN: Setting = Setting::required("COPY_ROLE_ARN");
 const COPY_LARGE_FUNCTION_ARN: Setting = Setting::optional("COPY_LARGE_FUNCTION_ARN");
 const STORAGE_CLASS: Setting = Setting::optional("STORAGE_CLASS");

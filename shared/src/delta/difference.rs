@@ -35,9 +35,10 @@ pub trait Sink {
 pub enum Verdict {
     /// It does.
     Take,
-    /// It does not, for this reason (any small number); the object does not enter the baseline, and goes to [`Sink::left_out`].
+    /// It does not, for this reason (any small number); the object does not enter the baseline, and goes to [`Sink::left_out`]. One
+    /// that is in the baseline and not carried over stays there, and counts as unchanged.
     LeaveOut(u8),
-    /// As `LeaveOut`, but it is only counted.
+    /// As `LeaveOut`, but it is only counted, also if it stays in the baseline.
     PassOver(u8),
 }
 

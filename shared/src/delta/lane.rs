@@ -29,6 +29,16 @@ impl Run<'_> {
     pub(super) fn over(&self, _: OverBudget) -> DeltaError {
         DeltaError::OverMemory { budget: self.input.budget.unwrap_or_default() }
     }
+
+    /// Takes an object that is not taken now into the next baseline, if the old one has it: not if it is carried over, since then
+    /// nobody knows that it was copied.
+    fn keeps(&self, row: &Waiting) -> Result<bool, OverBudget> {
+        let keeps = !row.carried && self.comparison.knows(&row.sought);
+        if keeps {
+            self.comparison.meet(&row.sought)?;
+        }
+        Ok(keeps)
+    }
 }
 
 /// A data file that is being read.
@@ -201,6 +211,15 @@ impl Batch {
                         continue;
                     }
                 },
+                // It was taken as it is, while it could be, and stays in the baseline: a copied object that is archived later, or
+                // that a filter has come to pass over, is not taken again when it can be.
+                Verdict::LeaveOut(_) | Verdict::PassOver(_) if run.keeps(&row)? => {
+                    match row.verdict {
+                        Verdict::PassOver(reason) => counts.leave_out(reason, false),
+                        _ => counts.unchanged += 1,
+                    }
+                    continue;
+                }
                 Verdict::LeaveOut(reason) => {
                     counts.leave_out(reason, run.comparison.knows(&row.sought));
                     To::LeftOut(reason)

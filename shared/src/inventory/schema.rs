@@ -65,6 +65,11 @@ impl Schema {
         })
     }
 
+    /// Whether rows tell the storage class.
+    pub fn has_storage_class(&self) -> bool {
+        self.storage_class.is_some()
+    }
+
     /// How many columns a row has.
     pub fn width(&self) -> usize {
         self.width

@@ -54,10 +54,11 @@ impl fmt::Display for RunId {
 }
 
 /// Which of a run's jobs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum JobKind {
     /// `S3PutObjectCopy` of what CopyObject can copy.
+    #[default]
     Copy,
     /// `LambdaInvoke` of copy-large, for what is over 5 GB.
     Large,

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{RunRecord, SCHEMA};
 use crate::bucket::Written;
 use crate::config::Route;
-use crate::job::{RunId, Submitted};
+use crate::job::{JobKind, RunId, Submitted};
 use crate::names::{BucketName, ETag, ObjectKey, Prefix, RouteName};
 
 /// The baseline of a route.
@@ -85,6 +85,9 @@ pub struct CarryOver {
     pub reason: String,
     /// How many.
     pub objects: u64,
+    /// Which of the run's jobs was to copy them.
+    #[serde(default)]
+    pub kind: JobKind,
     /// Which.
     #[serde(flatten)]
     pub which: CarriedOver,

@@ -6,7 +6,7 @@ use super::*;
 use crate::bucket::Written;
 use crate::config::{CopyMode, Route};
 use crate::inventory::{Manifest, Report, ReportKey};
-use crate::job::Submitted;
+use crate::job::{JobKind, Submitted};
 
 pub(crate) use crate::job::tests::route;
 
@@ -66,7 +66,7 @@ fn carry(run: &str, reason: &str) -> CarryOver {
         version_id: None,
     };
     let run = serde_json::from_value(run.into()).unwrap();
-    CarryOver { run, reason: reason.to_owned(), objects: 3, which: CarriedOver::Plan(manifest) }
+    CarryOver { run, reason: reason.to_owned(), objects: 3, kind: JobKind::Copy, which: CarriedOver::Plan(manifest) }
 }
 
 #[test]

@@ -203,6 +203,7 @@ fn run_text(
     };
     line("New or changed", run.changed.map(count));
     line("Carried over to this run", run.retried.filter(|n| *n > 0).map(count));
+    line("Of these, over 5 GiB", run.large.map(count));
     line("Copied", run.copied.map(count));
     line("Failed", run.failed.map(count));
     line("Of these, not found", run.not_found.filter(|n| *n > 0).map(count));
@@ -212,6 +213,9 @@ fn run_text(
     line("Estimated cost", run.estimated_cost.map(dollars));
     for (reason, left_out) in &run.left_out {
         let _ = writeln!(text, "Left out, {}: {}", reason.as_str(), objects(left_out.objects));
+    }
+    for (filter, passed_over) in &run.filtered {
+        let _ = writeln!(text, "Passed over, {}: {}", filter.as_str(), objects(*passed_over));
     }
     let shown = run.lines();
     if !shown.is_empty() {

@@ -12,7 +12,7 @@ use crate::job::RunId;
 use crate::job::report::ErrorGroup;
 use crate::ledger::{Outcome, RunRecord, State, Stuck};
 use crate::names::ObjectKey;
-use crate::plan::{Count, Reason};
+use crate::plan::{Count, Filter, Reason};
 
 /// What a run came to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,6 +37,9 @@ pub struct RunSummary {
     pub changed: Option<u64>,
     /// Objects that were planned again, since an earlier run did not copy them.
     pub retried: Option<u64>,
+    /// Of the planned objects, those over 5 GB, which have a job of their own; none if there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub large: Option<u64>,
     /// Bytes planned; none in mode `Everything`.
     pub bytes: Option<u64>,
     /// Tasks that succeeded; none before it is settled.
@@ -49,6 +52,9 @@ pub struct RunSummary {
     pub carried_over: Option<u64>,
     /// Objects of its report that no job can copy, by reason.
     pub left_out: BTreeMap<Reason, Count>,
+    /// Objects of its report that a filter passes over, by filter.
+    #[serde(default)]
+    pub filtered: BTreeMap<Filter, u64>,
     /// Estimated, in US dollars; none where it was not estimated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimated_cost: Option<f64>,
@@ -95,12 +101,14 @@ impl RunSummary {
             seconds: settled.and_then(|at| seconds_since(&record.report.time, at)),
             changed: plan.map(|plan| plan.objects.saturating_sub(plan.carried_over)),
             retried: plan.map(|plan| plan.carried_over),
+            large: plan.map(|plan| plan.large.objects).filter(|n| *n > 0),
             bytes: plan.map(|plan| plan.bytes),
             copied: outcome.map(|outcome| outcome.copied).or(nothing),
             failed: outcome.map(|outcome| outcome.failed).or(nothing),
             not_found: outcome.map(|outcome| outcome.not_found).or(nothing),
             carried_over: outcome.map(|outcome| outcome.carried_over).or(nothing),
             left_out: plan.map(|plan| plan.left_out.clone()).unwrap_or_default(),
+            filtered: plan.map(|plan| plan.filtered.clone()).unwrap_or_default(),
             estimated_cost: record.cost.as_ref().map(|cost| cost.total.dollars()),
             over: record.over.iter().map(Over::text).collect(),
             errors: outcome.map(|outcome| outcome.errors.clone()).unwrap_or_default(),

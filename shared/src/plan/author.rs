@@ -7,10 +7,12 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
+use super::reason::COPY_OBJECT_LIMIT;
 use super::{Count, Reason};
 use crate::bucket::{BucketError, ManifestBucket, Upload, Written};
 use crate::config::Route;
@@ -25,9 +27,11 @@ const FILE: u64 = 256 * 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct Author {
     files: Series,
+    large_files: Series,
     left_out: Series,
     route: Route,
     counts: BTreeMap<Reason, Count>,
+    large: Count,
     /// Whether rows to be copied are written.
     pub(super) writes_rows: bool,
     /// Whether rows that are left out are written.
@@ -39,6 +43,10 @@ pub(super) struct Author {
 pub(super) struct Authored {
     /// Data files of what is to be copied.
     pub(super) files: Vec<Written>,
+    /// Data files of what is to be copied and over 5 GB.
+    pub(super) large_files: Vec<Written>,
+    /// How much that is.
+    pub(super) large: Count,
     /// Lists of what is left out.
     pub(super) lists: Vec<Written>,
     /// How much is left out, by reason.
@@ -57,9 +65,11 @@ impl Author {
         let series = |name: &str| Series::new(bucket, runtime, format!("{folder}{name}-{pass}"));
         Self {
             files: series("data/objects"),
+            large_files: series("large/data/objects"),
             left_out: series("left-out"),
             route: route.clone(),
             counts: BTreeMap::new(),
+            large: Count::default(),
             writes_rows: true,
             writes_lists: true,
         }
@@ -68,7 +78,13 @@ impl Author {
     /// Ends the files.
     pub(super) fn finish(self) -> Result<Authored, BucketError> {
         let left_out = self.counts.into_iter().collect();
-        Ok(Authored { files: self.files.finish()?, lists: self.left_out.finish()?, left_out })
+        Ok(Authored {
+            files: self.files.finish()?,
+            large_files: self.large_files.finish()?,
+            large: self.large,
+            lists: self.left_out.finish()?,
+            left_out,
+        })
     }
 }
 
@@ -82,7 +98,15 @@ impl Sink for Author {
             return Ok(());
         }
         let key = encoded(row.key());
-        self.files.line(&[self.route.source_bucket.as_str(), key.as_str()])
+        let line = [self.route.source_bucket.as_str(), key.as_str()];
+        // Taken, though too large for a copy job: then there is one for such objects.
+        match row.size() {
+            Some(bytes) if bytes > COPY_OBJECT_LIMIT => {
+                self.large.add(Count { objects: 1, bytes });
+                self.large_files.line(&line)
+            }
+            _ => self.files.line(&line),
+        }
     }
 
     fn left_out(&mut self, row: &Row<'_>, reason: u8) -> io::Result<()> {
@@ -171,14 +195,19 @@ struct File<'a> {
     md5: &'a str,
 }
 
+/// When the scan of a report of this time, `YYYY-MM-DDTHH-MMZ`, started; keys of reports are of no other form.
+pub(super) fn scan_started(time: &str) -> Timestamp {
+    let time = DateTime::strptime("%Y-%m-%dT%H-%MZ", time).ok().and_then(|t| t.to_zoned(TimeZone::UTC).ok());
+    time.map(|time| time.timestamp()).unwrap_or_default()
+}
+
 /// The manifest.json of these data files. `time` is the report's, so that nothing in it depends on when it is written.
 pub(super) fn manifest(route: &Route, partition: &str, time: &str, files: &[Written]) -> serde_json::Result<Vec<u8>> {
-    let created = DateTime::strptime("%Y-%m-%dT%H-%MZ", time).ok().and_then(|t| t.to_zoned(TimeZone::UTC).ok());
     let manifest = Manifest {
         source_bucket: route.source_bucket.as_str(),
         destination_bucket: route.manifest_bucket.arn(partition),
         version: "2016-11-30",
-        creation_timestamp: created.map_or(0, |t| t.timestamp().as_millisecond()).to_string(),
+        creation_timestamp: scan_started(time).as_millisecond().to_string(),
         file_format: "CSV",
         file_schema: "Bucket, Key",
         files: files.iter().map(|f| File { key: f.key.as_str(), size: f.size, md5: &f.md5 }).collect(),

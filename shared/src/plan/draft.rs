@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Count, Full, PlanError, Reason};
+use super::{Count, Filter, Full, PlanError, Reason};
 use crate::bucket::{Taken, Written};
 use crate::ledger::{Kept, Ledger, SCHEMA, Shard};
 use crate::names::{ETag, ObjectKey};
@@ -17,6 +17,9 @@ pub(super) struct Draft {
     pub(super) schema: u32,
     /// Why every object counts as new, if so.
     pub(super) full: Option<Full>,
+    /// What the passes take: those of other settings do not go together.
+    #[serde(default)]
+    pub(super) selection: String,
     /// How many passes it takes: a power of two.
     pub(super) ranges: u32,
     /// How often an invocation has ended without having done a pass.
@@ -45,8 +48,20 @@ pub(super) struct Pass {
     pub(super) gone: u64,
     /// Left out, by reason.
     pub(super) left_out: Vec<(Reason, Count)>,
+    /// Passed over, by filter.
+    #[serde(default)]
+    pub(super) filtered: Vec<(Filter, u64)>,
+    /// To be copied by the job for what is over 5 GB, as far as rows were written.
+    #[serde(default)]
+    pub(super) large: Count,
+    /// Whether there is any such object.
+    #[serde(default)]
+    pub(super) met_large: bool,
     /// Data files of what is to be copied.
     pub(super) files: Vec<Written>,
+    /// Data files of what is over 5 GB.
+    #[serde(default)]
+    pub(super) large_files: Vec<Written>,
     /// Lists of what is left out.
     pub(super) lists: Vec<Written>,
     /// Its part of the next baseline.
@@ -66,18 +81,20 @@ pub(super) struct Step {
 
 impl Draft {
     /// A plan of so many ranges.
-    pub(super) fn new(full: Option<Full>, ranges: u32) -> Self {
-        Self { schema: SCHEMA, full, ranges, fruitless: 0, passes: Vec::new(), rows: Vec::new() }
+    pub(super) fn new(full: Option<Full>, selection: &str, ranges: u32) -> Self {
+        let selection = selection.to_owned();
+        Self { schema: SCHEMA, full, selection, ranges, fruitless: 0, passes: Vec::new(), rows: Vec::new() }
     }
 
-    /// What is to be done next; none if all is done. Where everything counts as new (`full`), a first round only looks: if
-    /// nothing is left out, the delivered manifest itself is the plan, and no row has to be written.
+    /// What is to be done next; none if all is done. Where everything counts as new (`full`), a first round only looks: if one
+    /// copy job can copy all, the delivered manifest itself is the plan, and no row has to be written.
     pub(super) fn next(&self, full: bool) -> Option<Step> {
         let step = |done: &[Pass], first| {
             let range = u32::try_from(done.len()).unwrap_or(u32::MAX);
             (range < self.ranges).then_some(Step { range, of: self.ranges, first })
         };
-        let twice = full && self.passes.iter().any(|pass| !pass.left_out.is_empty());
+        let all_in_one = |pass: &Pass| pass.left_out.is_empty() && pass.filtered.is_empty() && !pass.met_large;
+        let twice = full && !self.passes.iter().all(all_in_one);
         step(&self.passes, true).or_else(|| if twice { step(&self.rows, false) } else { None })
     }
 
@@ -97,10 +114,17 @@ impl Draft {
             whole.unchanged += pass.unchanged;
             whole.gone += pass.gone;
             whole.left_out.extend(pass.left_out);
+            whole.filtered.extend(pass.filtered);
+            whole.large.add(pass.large);
+            whole.large_files.extend(pass.large_files);
             whole.files.extend(pass.files);
             whole.lists.extend(pass.lists);
         }
-        whole.files.extend(self.rows.into_iter().flat_map(|pass| pass.files));
+        for pass in self.rows {
+            whole.large.add(pass.large);
+            whole.large_files.extend(pass.large_files);
+            whole.files.extend(pass.files);
+        }
         whole
     }
 }
@@ -133,12 +157,18 @@ impl<'a> Drafts<'a> {
         ledger: &'a Ledger,
         key: ObjectKey,
         full: Option<Full>,
+        selection: &str,
         ranges: impl FnOnce() -> u32,
     ) -> Result<Self, PlanError> {
         Ok(match ledger.read::<Draft>(&key).await? {
-            Some(Kept { value, etag }) if value.full == full => Self { ledger, key, etag: Some(etag), draft: value },
+            Some(Kept { value, etag }) if value.full == full && value.selection == selection => {
+                Self { ledger, key, etag: Some(etag), draft: value }
+            }
             // One that was begun otherwise, as with other memory, is begun anew: its parts do not go together with ours.
-            other => Self { ledger, key, etag: other.map(|kept| kept.etag), draft: Draft::new(full, ranges()) },
+            other => {
+                let draft = Draft::new(full, selection, ranges());
+                Self { ledger, key, etag: other.map(|kept| kept.etag), draft }
+            }
         })
     }
 
@@ -167,7 +197,7 @@ impl<'a> Drafts<'a> {
         if self.draft.ranges >= MOST_RANGES {
             return Err(PlanError::TooLarge(self.draft.ranges));
         }
-        self.draft = Draft::new(self.draft.full, self.draft.ranges * 2);
+        self.draft = Draft::new(self.draft.full, &self.draft.selection, self.draft.ranges * 2);
         tracing::info!(
             ranges = self.draft.ranges,
             "the report has more rows than its size tells: planned in more passes"
@@ -186,7 +216,7 @@ impl<'a> Drafts<'a> {
             Err(Taken) => {
                 if let Some(Kept { value, etag }) = self.ledger.read::<Draft>(&self.key).await? {
                     // One of another kind is written over with the next pass.
-                    if value.full == self.draft.full {
+                    if value.full == self.draft.full && value.selection == self.draft.selection {
                         self.draft = value;
                     }
                     self.etag = Some(etag);
@@ -209,7 +239,7 @@ mod tests {
 
     #[test]
     fn each_range_is_done_once_in_order() {
-        let mut draft = Draft::new(None, 2);
+        let mut draft = Draft::new(None, "", 2);
         assert_eq!(draft.next(false), Some(Step { range: 0, of: 2, first: true }));
         draft.passes.push(pass(1));
         assert_eq!(draft.next(false), Some(Step { range: 1, of: 2, first: true }));
@@ -220,14 +250,26 @@ mod tests {
 
     #[test]
     fn a_full_plan_writes_rows_only_if_something_is_left_out() {
-        let mut draft = Draft::new(None, 1);
+        let mut draft = Draft::new(None, "", 1);
         draft.passes.push(pass(0));
         assert_eq!(draft.next(true), None);
-        let mut draft = Draft::new(None, 2);
+        let mut draft = Draft::new(None, "", 2);
         draft.passes = vec![pass(0), pass(1)];
         assert_eq!(draft.next(true), Some(Step { range: 0, of: 2, first: false }));
         draft.rows = vec![pass(0), pass(1)];
         assert_eq!(draft.next(true), None);
         assert_eq!(draft.whole().rows, 20, "rows are counted once");
+    }
+
+    #[test]
+    fn what_one_copy_job_cannot_do_is_written_out() {
+        let plain = Pass { rows: 10, ..Pass::default() };
+        let filtered = Pass { filtered: vec![(Filter::MinAge, 1)], ..plain.clone() };
+        let large = Pass { met_large: true, ..plain.clone() };
+        for (pass, twice) in [(plain, false), (filtered, true), (large, true)] {
+            let mut draft = Draft::new(None, "", 1);
+            draft.passes = vec![pass];
+            assert_eq!(draft.next(true).is_some(), twice, "{draft:?}");
+        }
     }
 }

@@ -15,6 +15,12 @@ pub enum PlanError {
     /// The report lacks columns that changes are told by.
     #[error(transparent)]
     Schema(#[from] SchemaError),
+    /// The report lacks the column that a filter goes by.
+    #[error(
+        "the inventory has no StorageClass, and the setting STORAGE_CLASSES goes by it: add it to the inventory configuration's \
+        optional fields (`setup` does so) and wait for the next report, or leave the setting out"
+    )]
+    NoStorageClass,
     /// The report could not be read, or not be held against the baseline.
     #[error(transparent)]
     Delta(DeltaError),
@@ -106,6 +112,7 @@ impl PlanError {
             Self::Bucket(error) => error.class() != Class::Permanent,
             Self::Ledger(error) => error.class() != Class::Permanent,
             Self::Schema(_)
+            | Self::NoStorageClass
             | Self::HashKey
             | Self::TooSlow { .. }
             | Self::TooLarge(_)
@@ -116,6 +123,6 @@ impl PlanError {
 
     /// Whether it is the report that cannot be taken.
     pub fn is_about_the_report(&self) -> bool {
-        matches!(self, Self::Schema(_) | Self::Delta(DeltaError::File { .. }))
+        matches!(self, Self::Schema(_) | Self::NoStorageClass | Self::Delta(DeltaError::File { .. }))
     }
 }

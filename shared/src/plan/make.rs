@@ -9,9 +9,10 @@ use tokio::runtime::Handle;
 use super::draft::{Draft, Drafts};
 use super::error::{PlanError, of_io};
 use super::pass::Task;
+use super::select::Selection;
 use super::{Full, Plan, author, carry};
 use crate::bucket::{Upload, Written};
-use crate::config::{JobSettings, Route};
+use crate::config::{Filters, JobSettings, Route};
 use crate::delta::{self, DeltaError, HashKey};
 use crate::inventory::{Report, Schema};
 use crate::job::{RunId, Submitted};
@@ -50,6 +51,9 @@ pub struct Planner {
     run: RunId,
     /// Where the plan goes, if it is only to be looked at.
     preview: Option<String>,
+    filters: Filters,
+    /// Whether there is a job for what is over 5 GB.
+    large: bool,
 }
 
 impl Planner {
@@ -62,6 +66,8 @@ impl Planner {
             report: Arc::new(report.clone()),
             run: RunId::of(report),
             preview: None,
+            filters: Filters::default(),
+            large: settings.copy_large.is_some(),
         }
     }
 
@@ -72,6 +78,12 @@ impl Planner {
         self
     }
 
+    /// Passes over what these filters do not let pass.
+    #[must_use]
+    pub fn filtered(self, filters: &Filters) -> Self {
+        Self { filters: filters.clone(), ..self }
+    }
+
     /// Plans on a baseline, or goes on with the plan that an earlier invocation began.
     pub async fn make(&self, baseline: &Kept<Baseline>, limits: Limits) -> Result<Made, PlanError> {
         let begun = Instant::now();
@@ -80,7 +92,8 @@ impl Planner {
             None => draft_key(&self.run, &baseline.etag),
             Some(preview) => preview_draft_key(&self.run, &baseline.etag, preview),
         };
-        let mut drafts = Drafts::open(&self.ledger, key, task.full, || task.ranges()).await?;
+        let mut drafts =
+            Drafts::open(&self.ledger, key, task.full, &task.selection.fingerprint, || task.ranges()).await?;
         let mut fresh = true;
         while let Some(step) = drafts.draft.next(task.full.is_some()) {
             let left = limits.until.saturating_duration_since(Instant::now());
@@ -127,12 +140,17 @@ impl Planner {
                 None => full = Some(Full::CarryOver),
             }
         }
+        let schema = Schema::of(&self.report.manifest.columns)?;
+        if !self.filters.storage_classes.is_empty() && !schema.has_storage_class() {
+            return Err(PlanError::NoStorageClass);
+        }
+        let scan = author::scan_started(self.report.key.time());
         Ok(Task {
             bucket: self.ledger.bucket().clone(),
             route: self.route.clone(),
             report: Arc::clone(&self.report),
             runtime: Handle::current(),
-            schema: Arc::new(Schema::of(&self.report.manifest.columns)?),
+            schema: Arc::new(schema),
             baseline: Arc::new(known.clone()),
             plan_folder: match &self.preview {
                 None => plan_folder(&self.run, &baseline.etag),
@@ -143,6 +161,7 @@ impl Planner {
             key,
             carry_over: Arc::new(carry_over),
             full,
+            selection: Arc::new(Selection::new(&self.filters, self.large, scan)),
             memory,
         })
     }
@@ -166,21 +185,27 @@ impl Planner {
             carried_over: pass.carried_over,
             unchanged: pass.unchanged,
             gone: pass.gone,
+            large: pass.large,
             left_out_lists: pass.lists,
             ..Plan::default()
         };
         for (reason, count) in pass.left_out {
             plan.left_out.entry(reason).or_default().add(count);
         }
-        if plan.objects == 0 {
-            return Ok(Made::Whole(Box::new(plan), next));
+        for (filter, objects) in pass.filtered {
+            *plan.filtered.entry(filter).or_default() += objects;
         }
-        plan.delivered = pass.files.is_empty();
-        plan.manifest = Some(if plan.delivered {
-            Submitted::delivered(&self.report)
-        } else {
-            self.author(&task.plan_folder, &pass.files).await?
-        });
+        plan.repeated = plan.rows.saturating_sub(plan.told());
+        plan.delivered = plan.objects > 0 && pass.files.is_empty() && pass.large_files.is_empty();
+        if plan.delivered {
+            plan.manifest = Some(Submitted::delivered(&self.report));
+        }
+        if !pass.files.is_empty() {
+            plan.manifest = Some(self.author(&task.plan_folder, &pass.files).await?);
+        }
+        if !pass.large_files.is_empty() {
+            plan.large_manifest = Some(self.author(&format!("{}large/", task.plan_folder), &pass.large_files).await?);
+        }
         Ok(Made::Whole(Box::new(plan), next))
     }
 

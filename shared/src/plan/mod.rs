@@ -5,12 +5,15 @@ mod author;
 mod carry;
 mod draft;
 mod error;
+mod filter;
 mod make;
 mod pass;
 mod reason;
 mod retry;
+mod select;
 
 pub use error::PlanError;
+pub use filter::Filter;
 pub use make::{Limits, Made, Planner};
 pub use reason::{Reason, verdict};
 pub use retry::Retry;
@@ -27,17 +30,23 @@ use crate::job::Submitted;
 pub struct Plan {
     /// The manifest that the copy job works through; none if there is nothing to copy.
     pub manifest: Option<Submitted>,
-    /// Whether that is the delivered manifest.json itself, since all that it lists is to be copied.
+    /// The manifest that the job for objects over 5 GB works through; none if there are none, or is no such job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub large_manifest: Option<Submitted>,
+    /// Whether the first is the delivered manifest.json itself, since all that it lists is to be copied.
     pub delivered: bool,
     /// Why every object counts as new, if so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub full: Option<Full>,
     /// Rows of the report.
     pub rows: u64,
-    /// Objects to be copied.
+    /// Objects to be copied, by whichever job.
     pub objects: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Those of them that are over 5 GB, if there is a job for these.
+    #[serde(default)]
+    pub large: Count,
     /// How many of them are neither new nor changed, but carried over.
     pub carried_over: u64,
     /// Objects that are in the report as they are in the baseline.
@@ -46,9 +55,20 @@ pub struct Plan {
     pub gone: u64,
     /// Objects that a copy job cannot copy, by reason.
     pub left_out: BTreeMap<Reason, Count>,
-    /// The lists of them: `Key,Reason,Size` rows, keys percent-encoded.
+    /// Objects that a filter passes over.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub filtered: BTreeMap<Filter, u64>,
+    /// Rows beyond the first of the same object, which are not planned again.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub repeated: u64,
+    /// The lists of what is left out: `Key,Reason,Size` rows, keys percent-encoded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out_lists: Vec<Written>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// Objects and their bytes.

@@ -9,11 +9,12 @@ use tokio::runtime::Handle;
 
 use super::author::Author;
 use super::draft::{Pass, Step};
+use super::select::{Selection, filtered};
 use super::{Full, PlanError, verdict};
 use crate::bucket::{ManifestBucket, ObjectReader, Upload, Wanted};
 use crate::config::Route;
 use crate::delta::{self, BaselineError, DeltaError, HashKey, Input, Range};
-use crate::inventory::{DataFile, Report, Schema};
+use crate::inventory::{DataFile, Report, Row, Schema};
 use crate::ledger::{Baseline, Shard};
 use crate::names::ObjectKey;
 
@@ -33,6 +34,7 @@ pub(super) struct Task {
     pub(super) key: HashKey,
     pub(super) carry_over: Arc<delta::CarryOver>,
     pub(super) full: Option<Full>,
+    pub(super) selection: Arc<Selection>,
     pub(super) memory: u64,
 }
 
@@ -90,12 +92,15 @@ impl Task {
         author.writes_rows = self.full.is_none() || !step.first;
         author.writes_lists = step.first;
         let files = &self.report.manifest.files;
+        let met_large = AtomicBool::new(false);
+        let select = |row: &Row<'_>| self.selection.verdict(row, &met_large);
         let input = Input {
             files,
             source: &Files { bucket: &self.bucket, runtime: &self.runtime, listed: files },
             schema: &self.schema,
             bucket: self.route.source_bucket.as_str(),
-            select: &verdict,
+            // Where nothing is set, nothing is asked.
+            select: if self.selection.is_plain() { &verdict } else { &select },
             carry_over: &self.carry_over,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             budget: Some(self.memory),
@@ -114,7 +119,11 @@ impl Task {
             unchanged: found.unchanged,
             gone: found.gone,
             left_out: written.left_out,
+            filtered: filtered(&found.left_out),
+            large: written.large,
+            met_large: met_large.load(Ordering::Relaxed),
             files: written.files,
+            large_files: written.large_files,
             lists: written.lists,
             shard,
         })

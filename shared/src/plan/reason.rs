@@ -21,7 +21,7 @@ pub enum Reason {
 
 /// The most that CopyObject copies: 5 GiB.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html>
-const COPY_OBJECT_LIMIT: u64 = 5 * 1024 * 1024 * 1024;
+pub(super) const COPY_OBJECT_LIMIT: u64 = 5 * 1024 * 1024 * 1024;
 
 impl Reason {
     /// Every reason; a reason's place is its number in a [`Verdict`].
@@ -37,7 +37,7 @@ impl Reason {
         }
     }
 
-    fn number(self) -> u8 {
+    pub(super) fn number(self) -> u8 {
         match self {
             Self::TooLarge => 0,
             Self::Archived => 1,

@@ -6,13 +6,13 @@ use crate::bucket::Taken;
 use crate::config::CopyMode;
 use crate::delta::HashKey;
 use crate::inventory::{Report, all_there};
-use crate::job::{RunId, copy_job};
+use crate::job::{JobRequest, RunId, copy_job, large_job};
 use crate::ledger::{
     Baseline, Committed, Kept, LedgerError, RunRecord, Standing, State, baseline_key, everything_key, run_key,
     runs_folder,
 };
 use crate::names::ObjectKey;
-use crate::plan::{Limits, Made, PlanError, Planner};
+use crate::plan::{Limits, Made, Plan, PlanError, Planner};
 
 /// How often the ledger may have moved on under one invocation.
 pub(super) const ROUNDS: u32 = 8;
@@ -62,7 +62,7 @@ impl Runner {
                     let record = self.record(&last.record).await?;
                     return self.drive(&last.record, record, time).await;
                 }
-                (_, Some(last)) => match self.before(&baseline, last, time).await? {
+                (_, Some(last)) => match Box::pin(self.before(&baseline, last, time)).await? {
                     Before::Clear => {}
                     Before::Moved => continue,
                     Before::Open(run) => return Ok(Handled::Waiting(run)),
@@ -141,7 +141,7 @@ impl Runner {
             return Ok(Some(record.map(|record| Recorded { key, record })));
         }
         let limits = Limits { memory: self.memory, until: time.planning, whole: time.whole };
-        let planner = Planner::new(&self.ledger, &self.route, &self.settings, report);
+        let planner = Planner::new(&self.ledger, &self.route, &self.settings, report).filtered(&self.filters);
         let (plan, next) = match planner.make(baseline, limits).await {
             Ok(Made::Whole(plan, next)) => (plan, next),
             Ok(Made::Unfinished) => return Ok(None),
@@ -159,7 +159,7 @@ impl Runner {
         let mut record = RunRecord::new(&self.route, CopyMode::Changes, report, self.bucket().now());
         record.baseline = Some(baseline.etag.clone());
         record.carried.clone_from(&baseline.value.carry_over);
-        record.requests = plan.manifest.iter().map(|m| copy_job(&self.route, &self.settings, run, m)).collect();
+        record.requests = self.requests(run, &plan);
         guard::guard(&self.settings.budget, &mut record, Some(&guard::work(&plan)));
         record.plan = Some(*plan);
         record.next = Some(next);
@@ -169,6 +169,14 @@ impl Runner {
             Err(Taken) => self.record(&key).await?,
         };
         Ok(Some(Some(Recorded { key, record })))
+    }
+
+    /// The requests of a plan: the copy job's, and that of the job for objects over 5 GB.
+    pub(super) fn requests(&self, run: &RunId, plan: &Plan) -> Vec<JobRequest> {
+        let (route, settings) = (&self.route, &self.settings);
+        let copy = plan.manifest.iter().map(|manifest| copy_job(route, settings, run, manifest));
+        let large = settings.copy_large.iter().zip(&plan.large_manifest);
+        copy.chain(large.map(|(function, manifest)| large_job(route, settings, function, run, manifest))).collect()
     }
 
     /// A record on the baseline as it is now can be committed, whatever it was taken for: only a commit moves the baseline.

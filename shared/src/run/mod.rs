@@ -34,7 +34,7 @@ pub use watch::{
 use std::time::{Duration, Instant};
 
 use crate::bucket::ManifestBucket;
-use crate::config::{CopyMode, JobSettings, Route};
+use crate::config::{CopyMode, Filters, JobSettings, Route};
 use crate::inventory::Report;
 use crate::job::{Persistence, RunId};
 use crate::ledger::Ledger;
@@ -48,6 +48,7 @@ pub struct Runner {
     control: aws_sdk_s3control::Client,
     /// Bytes of memory that planning may take.
     memory: u64,
+    filters: Filters,
 }
 
 /// What came of a report.
@@ -89,7 +90,13 @@ impl Runner {
         control: aws_sdk_s3control::Client,
         memory: u64,
     ) -> Self {
-        Self { route, settings, ledger: Ledger::new(bucket), control, memory }
+        Self { route, settings, ledger: Ledger::new(bucket), control, memory, filters: Filters::default() }
+    }
+
+    /// Passes over what these filters do not let pass.
+    #[must_use]
+    pub fn filtered(self, filters: Filters) -> Self {
+        Self { filters, ..self }
     }
 
     /// The manifest bucket.

@@ -9,7 +9,7 @@ use super::{Handled, RunError, Runner, Time, guard};
 use crate::bucket::Taken;
 use crate::config::CopyMode;
 use crate::delta::HashKey;
-use crate::job::{RunId, copy_job};
+use crate::job::{JobKind, RunId};
 use crate::ledger::{Action, Asked, Baseline, CarryOver, Kept, RunRecord, State, baseline_key, plan_folder, run_key};
 use crate::names::ObjectKey;
 use crate::plan::{PlanError, Retry};
@@ -36,7 +36,9 @@ impl Runner {
             }
             let now = self.ledger.baseline().await?;
             let Some(baseline) = now.filter(|now| now.etag == baseline.etag) else { continue };
-            let of_run = |list: &&CarryOver| list.run.as_str() == run;
+            // What no job can copy now stays carried over.
+            let large = self.settings.copy_large.is_some();
+            let of_run = |list: &&CarryOver| list.run.as_str() == run && (large || list.kind != JobKind::Large);
             let lists: Vec<CarryOver> = baseline.value.carry_over.iter().filter(of_run).cloned().collect();
             let Some(first) = lists.first().cloned() else { return Ok(Retried::Nothing) };
             if !noted {
@@ -114,7 +116,7 @@ impl Runner {
         };
         let runtime = Handle::current();
         let Some(plan) = tokio::task::spawn_blocking(move || retry.make(&runtime)).await?? else { return Ok(None) };
-        let requests = plan.manifest.iter().map(|m| copy_job(&self.route, &self.settings, &id, m)).collect();
+        let requests = self.requests(&id, &plan);
         let work = guard::work(&plan);
         let mut record = RunRecord {
             run: id,

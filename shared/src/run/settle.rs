@@ -12,8 +12,8 @@ use super::hear::{Heard, Tally};
 use super::{RunError, Runner, Time};
 use crate::bucket::{Upload, Written};
 use crate::config::CopyMode;
-use crate::job::JobRequest;
 use crate::job::report::Errors;
+use crate::job::{JobKind, JobRequest};
 use crate::ledger::{Baseline, CarriedOver, CarryOver, Kept, Outcome, RunRecord, State, Stuck, baseline_key};
 use crate::names::{ObjectKey, excerpt};
 
@@ -122,7 +122,7 @@ impl Runner {
         until: Instant,
     ) -> Result<Option<Part>, RunError> {
         let now = self.bucket().now();
-        let planned = record.plan.as_ref().map(|plan| plan.objects);
+        let planned = record.plan.as_ref().map(|plan| plan.of(request.kind).objects);
         let ended = match fate {
             Fate::Running | Fate::Unconfirmed => return Ok(None),
             Fate::Unknown if now.duration_since(record.driven.unwrap_or(record.planned)) < UNKNOWN_AT_FIRST => {
@@ -147,6 +147,7 @@ impl Runner {
         };
         let asked = Asked { id, planned, all_tasks: request.lists_all_tasks() };
         let Some((mut part, verdict)) = judge(&asked, &ended, report, now) else { return Ok(None) };
+        part.kind = request.kind;
         part.which = match (verdict, keys) {
             (Verdict::Keys, Some(keys)) if record.mode == CopyMode::Changes => {
                 Some(CarriedOver::Keys(finished(keys).await?))
@@ -193,6 +194,7 @@ enum Verdict {
 /// What one job comes to.
 #[derive(Debug, Default)]
 struct Part {
+    kind: JobKind,
     copied: u64,
     failed: u64,
     not_found: u64,
@@ -212,7 +214,8 @@ impl Part {
     fn unknown(id: &str, request: &JobRequest, planned: Option<u64>) -> Self {
         let reason = format!("job {id} is not known any more");
         let which = Some(CarriedOver::Plan(request.manifest.clone()));
-        Self { carried: planned.unwrap_or_default(), findings: vec![reason.clone()], reason, which, ..Self::default() }
+        let (kind, carried) = (request.kind, planned.unwrap_or_default());
+        Self { kind, carried, findings: vec![reason.clone()], reason, which, ..Self::default() }
     }
 }
 
@@ -299,7 +302,7 @@ fn together(record: &RunRecord, parts: Vec<Part>, now: Timestamp) -> (State, Out
         if let Some(which) = part.which {
             outcome.carried_over += part.carried;
             let (run, reason, objects) = (record.run.clone(), part.reason, part.carried);
-            carry_over.push(CarryOver { run, reason, objects, which });
+            carry_over.push(CarryOver { run, reason, objects, kind: part.kind, which });
         }
     }
     outcome.errors = errors.groups();

@@ -31,6 +31,7 @@ struct Page {
     costs: bool,
     carry_over: Vec<CarriedRow>,
     left_out: Vec<LeftOutRow>,
+    filtered: String,
 }
 
 /// A sentence and how much it matters.
@@ -106,6 +107,7 @@ impl Page {
             costs: status.runs.iter().any(|run| run.estimated_cost.is_some()),
             carry_over: status.carry_over.iter().map(|carried| CarriedRow::of(carried, status)).collect(),
             left_out: status.left_out.iter().map(LeftOutRow::of).collect(),
+            filtered: filtered(status),
         }
     }
 }
@@ -188,6 +190,12 @@ impl LeftOutRow {
         };
         Self { reason, what_to_do, objects: count(left_out.objects), size: size(left_out.bytes) }
     }
+}
+
+/// `include-prefixes: 12 objects, min-age: 1 object`; empty if no filter passes over anything.
+fn filtered(status: &Status) -> String {
+    let each = status.filtered.iter().map(|(filter, n)| format!("{}: {}", filter.as_str(), objects(*n)));
+    each.collect::<Vec<_>>().join(", ")
 }
 
 /// What the state looks like.

@@ -18,7 +18,7 @@ use crate::job::RunId;
 use crate::ledger::{Baseline, CarryOver, Destination, RunRecord, State};
 use crate::names::{AccountId, BucketName, ObjectKey, Region, RouteName};
 use crate::notice::{Finding, Links, RunSummary};
-use crate::plan::{Count, Reason};
+use crate::plan::{Count, Filter, Reason};
 
 /// The version of [`Status`]'s shape. Fields may be added without another; none is renamed or dropped.
 pub const SCHEMA: u32 = 1;
@@ -63,6 +63,9 @@ pub struct Status {
     pub carry_over: Vec<Carried>,
     /// Objects of the newest planned report that no job can copy, by reason.
     pub left_out: BTreeMap<Reason, Count>,
+    /// Objects of it that a filter passes over, by filter.
+    #[serde(default)]
+    pub filtered: BTreeMap<Filter, u64>,
     /// The last [`RUNS`] runs, newest first.
     pub runs: Vec<RunSummary>,
 }
@@ -110,8 +113,9 @@ impl Status {
         let carry_over: Vec<Carried> =
             baseline.map(|baseline| baseline.carry_over.iter().map(Carried::from).collect()).unwrap_or_default();
         let planned = runs.iter().find(|record| record.state != State::Superseded && record.plan.is_some());
-        let left_out = planned.and_then(|record| record.plan.as_ref()).map(|plan| plan.left_out.clone());
-        let left_out = left_out.unwrap_or_default();
+        let plan = planned.and_then(|record| record.plan.as_ref());
+        let left_out = plan.map(|plan| plan.left_out.clone()).unwrap_or_default();
+        let filtered = plan.map(|plan| plan.filtered.clone()).unwrap_or_default();
         let runs: Vec<RunSummary> = runs.into_iter().map(|record| RunSummary::of(links, record)).collect();
         Self {
             schema: SCHEMA,
@@ -126,6 +130,7 @@ impl Status {
             objects: baseline.map(|baseline| baseline.objects).unwrap_or_default(),
             carry_over,
             left_out,
+            filtered,
             runs,
         }
     }

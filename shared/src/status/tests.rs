@@ -99,11 +99,11 @@ fn the_twin_keeps_its_shape() {
     let names = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
     assert_eq!(
         names(&twin),
-        "as_of carry_over destination destination_region findings health left_out newest_report objects route runs schema source"
+        "as_of carry_over destination destination_region filtered findings health left_out newest_report objects route runs schema source"
     );
     assert_eq!(
         names(&twin["runs"][0]),
-        "bytes carried_over changed copied errors failed findings jobs left_out mode not_found planned report_time retried \
+        "bytes carried_over changed copied errors failed filtered findings jobs left_out mode not_found planned report_time retried \
          run seconds settled severity state stuck"
     );
     assert_eq!(twin["carry_over"][0], json!({ "run": "r1", "reason": "failed tasks", "objects": 3 }));

@@ -60,9 +60,30 @@ fn an_object_left_out_is_taken_when_it_is_no_longer() {
     assert_eq!((first.next.objects(), taken.left_out), (1, vec![("b".to_owned(), 9)]));
     let (second, taken) = Run::default().go(&report, first.next).unwrap();
     assert_eq!(taken.changed, ["b"]);
-    // Left out again: it leaves the baseline, and yet it is not gone.
-    let (third, _) = Run { select: &without_b, ..Run::default() }.go(&report, second.next).unwrap();
-    assert_eq!((third.next.objects(), third.gone), (1, 0));
+    // It could not be taken now, but was: it stays as it is.
+    let (third, taken) = Run { select: &without_b, ..Run::default() }.go(&report, second.next).unwrap();
+    assert_eq!((third.next.objects(), third.unchanged, third.gone, taken.left_out), (2, 2, 0, Vec::new()));
+    // Unless nobody knows whether it was copied: then it leaves the baseline, and yet it is not gone.
+    let carried = ["b".to_owned()];
+    let run = Run { select: &without_b, carried: &carried, ..Run::default() };
+    let (fourth, taken) = run.go(&report, third.next).unwrap();
+    assert_eq!((fourth.next.objects(), fourth.unchanged, fourth.gone), (1, 1, 0));
+    assert_eq!(taken.left_out, vec![("b".to_owned(), 9)]);
+}
+
+#[test]
+fn an_object_passed_over_is_only_counted_and_stays_if_it_was_taken() {
+    let report = Report::from_texts(&COLUMNS, &[row("a") + &row("b")], 1);
+    let without_b = |row: &Row<'_>| if row.key() == "b" { Verdict::PassOver(40) } else { Verdict::Take };
+    let run = Run { select: &without_b, ..Run::default() };
+    let (first, taken) = run.go(&report, empty()).unwrap();
+    assert_eq!((first.next.objects(), first.left_out[40], taken.left_out), (1, 1, Vec::new()));
+    let (second, taken) = Run::default().go(&report, first.next).unwrap();
+    assert_eq!(taken.changed, ["b"]);
+    let (third, _) = run.go(&report, second.next).unwrap();
+    assert_eq!((third.next.objects(), third.unchanged, third.left_out[40], third.gone), (2, 1, 1, 0));
+    let (fourth, taken) = Run::default().go(&report, third.next).unwrap();
+    assert_eq!((fourth.unchanged, taken.changed), (2, Vec::<String>::new()), "it was taken, and has not changed since");
 }
 
 #[test]
