@@ -62,7 +62,8 @@ impl Handler {
         let bucket = ManifestBucket::new(s3, &config.route);
         let memory = config.function.for_planning();
         let runner = Runner::new(config.route.clone(), config.job.clone(), bucket, control, memory)
-            .filtered(config.filters.clone());
+            .filtered(config.filters.clone())
+            .asking(s3.clone());
         Self { config, runner, lambda, waits: Waits::default() }
     }
 

@@ -44,7 +44,7 @@ pub struct Filters {
     pub min_age: Option<SignedDuration>,
 }
 
-/// A pattern of keys: `*` and `?` do not match a slash, `**` does.
+/// A pattern of keys: `*` and `?` do not match a slash, `**` does. `?` is one byte of UTF-8.
 #[derive(Debug, Clone)]
 pub struct Glob(GlobMatcher);
 
@@ -64,10 +64,29 @@ impl FromStr for Glob {
     type Err = FilterError;
 
     fn from_str(text: &str) -> Result<Self, FilterError> {
+        if has_wide_class(text) {
+            // The matcher goes byte by byte: such a class would never match.
+            let why = "a class in [] holds ASCII characters only; write alternatives as {ä,ö}";
+            return Err(FilterError::Glob(excerpt(text), why.to_owned()));
+        }
         let glob = GlobBuilder::new(text).literal_separator(true).backslash_escape(true).build();
         let glob = glob.map_err(|error| FilterError::Glob(excerpt(text), error.kind().to_string()))?;
         Ok(Self(glob.compile_matcher()))
     }
+}
+
+fn has_wide_class(glob: &str) -> bool {
+    let (mut within, mut escaped) = (false, false);
+    glob.chars().any(|c| {
+        let literal = std::mem::take(&mut escaped);
+        match c {
+            '\\' => escaped = !literal,
+            '[' if !literal => within = true,
+            ']' if !literal => within = false,
+            _ => return within && !c.is_ascii(),
+        }
+        false
+    })
 }
 
 /// Why a filter cannot be taken.
@@ -312,7 +331,13 @@ mod tests {
             assert!(matches("**", odd), "{odd:?}");
         }
         assert!(matches("a/..", "a/..") && matches("**/..", "a/b/..") && matches("a//b", "a//b"));
-        assert!(matches("b ?.txt", "b ü.txt") && matches(r"\*", "*") && !matches(r"\*", "x") && !matches("A", "a"));
+        assert!(
+            matches("b ü?.txt", "b üx.txt")
+                && matches("{ä,ö}*", "öl")
+                && matches(r"\*", "*")
+                && !matches(r"\*", "x")
+                && !matches("A", "a")
+        );
     }
 
     #[test]
@@ -337,6 +362,7 @@ mod tests {
         for (settings, name) in [
             (&[("STORAGE_CLASSES", "STANDARD, GLACER")][..], "STORAGE_CLASSES: expected some of STANDARD"),
             (&[("INCLUDE_GLOBS", "{a")][..], "INCLUDE_GLOBS: \"{a\" is not a glob: unclosed alternate group"),
+            (&[("INCLUDE_GLOBS", "[äö]*")][..], "holds ASCII characters only"),
             (&[("MIN_SIZE", "2"), ("MAX_SIZE", "1")][..], "MIN_SIZE: 2 bytes, which is more than MAX_SIZE, 1"),
             (&[("COPY_MODE", "Everything"), ("MIN_AGE", "1d")][..], "MIN_AGE: is set, but COPY_MODE is Everything"),
             (&[("INCLUDE_PREFIXES", "a/b"), ("EXCLUDE_PREFIXES", "a/")][..], "INCLUDE_PREFIXES: \"a/b\" is excluded"),

@@ -7,7 +7,7 @@ mod route;
 
 pub use budget::Budget;
 pub use filters::{FILTER_SETTINGS, FilterError, Filters, Glob};
-pub use route::{CopyMode, JOB_SETTINGS, JobSettings, ROUTE_SETTINGS, Route};
+pub use route::{CopyMode, JOB_SETTINGS, JobSettings, ROUTE_SETTINGS, Restoring, Route};
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -2,7 +2,9 @@
 
 use std::str::FromStr;
 
-use aws_sdk_s3control::types::{JobReportScope, S3CannedAccessControlList, S3ChecksumAlgorithm, S3StorageClass};
+use aws_sdk_s3control::types::{
+    JobReportScope, S3CannedAccessControlList, S3ChecksumAlgorithm, S3GlacierJobTier, S3StorageClass,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +44,8 @@ pub const ROUTE_SETTINGS: &[Setting] = &[
 pub(super) const COPY_MODE: Setting = Setting::default("COPY_MODE", "Changes");
 const COPY_ROLE_ARN: Setting = Setting::required("COPY_ROLE_ARN");
 const COPY_LARGE_FUNCTION_ARN: Setting = Setting::optional("COPY_LARGE_FUNCTION_ARN");
+const RESTORE_ARCHIVED: Setting = Setting::default("RESTORE_ARCHIVED", "Never");
+const RESTORE_DAYS: Setting = Setting::default("RESTORE_DAYS", "14");
 const STORAGE_CLASS: Setting = Setting::optional("STORAGE_CLASS");
 const KMS_KEY_ARN: Setting = Setting::optional("KMS_KEY_ARN");
 const BUCKET_KEY_ENABLED: Setting = Setting::optional("BUCKET_KEY_ENABLED");
@@ -59,6 +63,8 @@ pub const JOB_SETTINGS: &[Setting] = &[
     COPY_MODE,
     COPY_ROLE_ARN,
     COPY_LARGE_FUNCTION_ARN,
+    RESTORE_ARCHIVED,
+    RESTORE_DAYS,
     STORAGE_CLASS,
     KMS_KEY_ARN,
     BUCKET_KEY_ENABLED,
@@ -111,6 +117,8 @@ pub struct JobSettings {
     pub role: RoleArn,
     /// The function that copies objects over 5 GB; they are left out if none.
     pub copy_large: Option<FunctionArn>,
+    /// How objects in GLACIER and DEEP_ARCHIVE are restored, if they are.
+    pub restoring: Option<Restoring>,
     /// The copies' storage class; S3's default, STANDARD, if none.
     pub storage_class: Option<S3StorageClass>,
     /// The KMS key that copies are encrypted with; the destination bucket's default encryption if none.
@@ -135,6 +143,45 @@ pub struct JobSettings {
     pub stuck_after: u32,
     /// What a run may cost, and what is known of that.
     pub budget: Budget,
+}
+
+/// How archived objects are restored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restoring {
+    /// `BULK`, the cheapest, or `STANDARD`.
+    pub tier: S3GlacierJobTier,
+    /// For how many days an object stays readable: longer than reports are apart and a run takes.
+    pub days: u32,
+}
+
+/// `Never`, `Bulk` or `Standard`.
+struct Tier(Option<S3GlacierJobTier>);
+
+impl FromStr for Tier {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        match text {
+            "Never" => Ok(Self(None)),
+            "Bulk" => Ok(Self(Some(S3GlacierJobTier::Bulk))),
+            "Standard" => Ok(Self(Some(S3GlacierJobTier::Standard))),
+            _ => Err(Invalid::new("Never, Bulk or Standard", text)),
+        }
+    }
+}
+
+/// 2 to 365.
+struct Days(u32);
+
+impl FromStr for Days {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        match text.parse() {
+            Ok(days @ 2..=365) => Ok(Self(days)),
+            _ => Err(Invalid::new("a number of days from 2 to 365", text)),
+        }
+    }
 }
 
 /// What a run copies.
@@ -237,6 +284,7 @@ impl JobSettings {
         let mode = reader.read(&COPY_MODE);
         let role: Option<RoleArn> = reader.read(&COPY_ROLE_ARN);
         let copy_large = reader.read(&COPY_LARGE_FUNCTION_ARN);
+        let (tier, days): (Option<Tier>, Option<Days>) = (reader.read(&RESTORE_ARCHIVED), reader.read(&RESTORE_DAYS));
         let storage_class =
             reader.one_of(&STORAGE_CLASS, S3StorageClass::values(), |t| S3StorageClass::try_parse(t).ok());
         let kms_key: Option<KmsKeyArn> = reader.read(&KMS_KEY_ARN);
@@ -283,6 +331,7 @@ impl JobSettings {
             mode: mode?,
             role: role?,
             copy_large,
+            restoring: tier?.0.zip(days).map(|(tier, Days(days))| Restoring { tier, days }),
             storage_class,
             kms_key,
             bucket_key,

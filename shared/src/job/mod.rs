@@ -6,7 +6,7 @@ mod request;
 mod run;
 mod send;
 
-pub use request::{JobRequest, RequestError, Submitted, copy_job, large_job};
+pub use request::{JobRequest, RequestError, Submitted, copy_job, large_job, restore_job};
 pub use run::{JobKind, RunId, token};
 pub use send::{Persistence, SendError, Sent, send};
 

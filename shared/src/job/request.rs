@@ -10,12 +10,13 @@ use aws_sdk_s3control::operation::create_job::builders::CreateJobInputBuilder;
 use aws_sdk_s3control::types::{
     JobManifest, JobManifestFormat, JobManifestLocation, JobManifestSpec, JobOperation, JobReport, JobReportFormat,
     JobReportScope, LambdaInvokeOperation, S3AnnotationDirective, S3CannedAccessControlList, S3ChecksumAlgorithm,
-    S3CopyObjectOperation, S3MetadataDirective, S3StorageClass, S3Tag,
+    S3CopyObjectOperation, S3GlacierJobTier, S3InitiateRestoreObjectOperation, S3MetadataDirective, S3StorageClass,
+    S3Tag,
 };
 use serde::{Deserialize, Serialize};
 
 use super::run::{JobKind, RunId, token};
-use crate::config::{CopyMode, JobSettings, Route};
+use crate::config::{CopyMode, JobSettings, Restoring, Route};
 use crate::inventory::Report;
 use crate::names::{ETag, FunctionArn, ObjectKey};
 
@@ -53,6 +54,15 @@ pub struct CreateJob {
 enum Operation {
     S3PutObjectCopy(Copy),
     LambdaInvoke(Invoke),
+    S3InitiateRestoreObject(Restore),
+}
+
+/// `S3InitiateRestoreObjectOperation`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Restore {
+    expiration_in_days: u32,
+    glacier_job_tier: String,
 }
 
 /// `LambdaInvokeOperation`
@@ -177,6 +187,19 @@ pub fn large_job(
     job(route, settings, run, manifest, JobKind::Large, operation)
 }
 
+/// The job of `run` that asks for what `manifest` lists to be restored: objects in GLACIER and DEEP_ARCHIVE.
+pub fn restore_job(
+    route: &Route,
+    settings: &JobSettings,
+    restoring: &Restoring,
+    run: &RunId,
+    manifest: &Submitted,
+) -> JobRequest {
+    let (expiration_in_days, glacier_job_tier) = (restoring.days, restoring.tier.to_string());
+    let operation = Operation::S3InitiateRestoreObject(Restore { expiration_in_days, glacier_job_tier });
+    job(route, settings, run, manifest, JobKind::Restore, operation)
+}
+
 fn job(
     route: &Route,
     settings: &JobSettings,
@@ -225,6 +248,7 @@ fn said_of(kind: JobKind) -> &'static str {
     match kind {
         JobKind::Copy => "",
         JobKind::Large => " large",
+        JobKind::Restore => " restore",
     }
 }
 
@@ -277,6 +301,16 @@ impl JobRequest {
         format!("{}/job-{job_id}/", self.request.report.prefix)
     }
 
+    /// Tier and days of a job that restores; none of others.
+    pub fn restores(&self) -> Option<(&str, u32)> {
+        match &self.request.operation {
+            Operation::S3InitiateRestoreObject(restore) => {
+                Some((&restore.glacier_job_tier, restore.expiration_in_days))
+            }
+            Operation::S3PutObjectCopy(_) | Operation::LambdaInvoke(_) => None,
+        }
+    }
+
     /// Whether the completion report lists the tasks that succeeded too.
     pub fn lists_all_tasks(&self) -> bool {
         self.request.report.report_scope == JobReportScope::AllTasks.as_str()
@@ -288,6 +322,9 @@ impl JobRequest {
         let operation = match &request.operation {
             Operation::S3PutObjectCopy(copy) => JobOperation::builder().s3_put_object_copy(copy.input()),
             Operation::LambdaInvoke(invoke) => JobOperation::builder().lambda_invoke(invoke.input()),
+            Operation::S3InitiateRestoreObject(restore) => {
+                JobOperation::builder().s3_initiate_restore_object(restore.input())
+            }
         };
         let tags: Result<Vec<S3Tag>, BuildError> =
             request.tags.iter().map(|tag| S3Tag::builder().key(&tag.key).value(&tag.value).build()).collect();
@@ -320,6 +357,15 @@ impl Copy {
             .set_canned_access_control_list(
                 self.canned_access_control_list.as_deref().map(S3CannedAccessControlList::from),
             )
+            .build()
+    }
+}
+
+impl Restore {
+    fn input(&self) -> S3InitiateRestoreObjectOperation {
+        S3InitiateRestoreObjectOperation::builder()
+            .set_expiration_in_days(i32::try_from(self.expiration_in_days).ok())
+            .glacier_job_tier(S3GlacierJobTier::from(self.glacier_job_tier.as_str()))
             .build()
     }
 }

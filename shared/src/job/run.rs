@@ -62,13 +62,22 @@ pub enum JobKind {
     Copy,
     /// `LambdaInvoke` of copy-large, for what is over 5 GB.
     Large,
+    /// `S3InitiateRestoreObject`, for what is archived.
+    Restore,
 }
 
 impl JobKind {
+    /// Whether it is the copy job: what records say nothing of.
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+    pub(crate) fn is_copy(&self) -> bool {
+        *self == Self::Copy
+    }
+
     fn as_str(self) -> &'static str {
         match self {
             Self::Copy => "copy",
             Self::Large => "large",
+            Self::Restore => "restore",
         }
     }
 }

@@ -86,7 +86,7 @@ pub struct CarryOver {
     /// How many.
     pub objects: u64,
     /// Which of the run's jobs was to copy them.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "JobKind::is_copy")]
     pub kind: JobKind,
     /// Which.
     #[serde(flatten)]

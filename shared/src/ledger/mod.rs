@@ -11,17 +11,20 @@
 //! | `ledger/runs/<run>/preview.json` | a run of `CopyMode=Preview` |
 //! | `ledger/drafts/<run>/<baseline etag>.json` | how far a plan has come that takes several passes |
 //! | `ledger/carry-over/<run>/<job id>.csv` | what a job did not copy: bucket, key (percent-encoded), in how many runs in a row |
+//! | `ledger/restores/<run>.json` | which objects a run has asked to be restored from an archive, and when |
 //! | `ledger/watch.json` | since when the route is watched, and what is known to be wrong with it |
 //! | `ledger/actions/<time>-<action>-<request id>.json` | what a person told Transship to do: who, and when |
 
 mod action;
 mod baseline;
+mod restores;
 mod run;
 pub mod store;
 mod watch;
 
 pub use action::{Action, Asked};
 pub use baseline::{Baseline, CarriedOver, CarryOver, Committed, Destination, Remains, Shard, Standing};
+pub use restores::{RESTORES, Restores, restores_key};
 pub use run::{ErrorGroup, Job, NextBaseline, Outcome, ReportRef, RunRecord, State, Stuck};
 pub use store::{Kept, Ledger, LedgerError};
 pub use watch::{Known, Watch};

@@ -166,6 +166,9 @@ pub struct Outcome {
     pub not_found: u64,
     /// Objects that the next plan includes again.
     pub carried_over: u64,
+    /// Archived objects whose restore has begun.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub restoring: u64,
     /// The failed tasks by their errors, the most frequent first; a bounded number of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<ErrorGroup>,
@@ -175,6 +178,11 @@ pub struct Outcome {
     /// One line for each thing a person should know.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<String>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// Objects that were not copied by any of the last runs.

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -13,7 +14,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::reason::COPY_OBJECT_LIMIT;
-use super::{Count, Reason};
+use super::{Count, Reason, Restored};
 use crate::bucket::{BucketError, ManifestBucket, Upload, Written};
 use crate::config::Route;
 use crate::delta::Sink;
@@ -28,10 +29,14 @@ const FILE: u64 = 256 * 1024 * 1024;
 pub(super) struct Author {
     files: Series,
     large_files: Series,
+    restore_files: Series,
     left_out: Series,
     route: Route,
     counts: BTreeMap<Reason, Count>,
     large: Count,
+    restore: Count,
+    /// If archived objects are restored: those that have been asked for.
+    pub(super) restored: Option<Arc<Restored>>,
     /// Whether rows to be copied are written.
     pub(super) writes_rows: bool,
     /// Whether rows that are left out are written.
@@ -47,6 +52,10 @@ pub(super) struct Authored {
     pub(super) large_files: Vec<Written>,
     /// How much that is.
     pub(super) large: Count,
+    /// Data files of what is to be restored.
+    pub(super) restore_files: Vec<Written>,
+    /// How much that is.
+    pub(super) restore: Count,
     /// Lists of what is left out.
     pub(super) lists: Vec<Written>,
     /// How much is left out, by reason.
@@ -66,10 +75,13 @@ impl Author {
         Self {
             files: series("data/objects"),
             large_files: series("large/data/objects"),
+            restore_files: series("restore/data/objects"),
             left_out: series("left-out"),
             route: route.clone(),
             counts: BTreeMap::new(),
             large: Count::default(),
+            restore: Count::default(),
+            restored: None,
             writes_rows: true,
             writes_lists: true,
         }
@@ -82,9 +94,20 @@ impl Author {
             files: self.files.finish()?,
             large_files: self.large_files.finish()?,
             large: self.large,
+            restore_files: self.restore_files.finish()?,
+            restore: self.restore,
             lists: self.left_out.finish()?,
             left_out,
         })
+    }
+}
+
+impl Author {
+    /// Not what has been asked for already. An archive tier of INTELLIGENT_TIERING takes no days, and is its owner's to leave.
+    fn is_to_be_restored(&self, row: &Row<'_>) -> bool {
+        let asked = self.restored.as_ref().and_then(|restored| restored.asked.as_ref());
+        matches!(row.storage_class(), "GLACIER" | "DEEP_ARCHIVE")
+            && asked.is_some_and(|asked| !asked.contains(row.key()))
     }
 }
 
@@ -115,6 +138,10 @@ impl Sink for Author {
         self.counts.entry(*reason).or_default().add(Count { objects: 1, bytes: size.unwrap_or_default() });
         if !self.writes_lists {
             return Ok(());
+        }
+        if *reason == Reason::Archived && self.is_to_be_restored(row) {
+            self.restore.add(Count { objects: 1, bytes: size.unwrap_or_default() });
+            self.restore_files.line(&[self.route.source_bucket.as_str(), encoded(row.key()).as_str()])?;
         }
         let size = size.map(|size| size.to_string()).unwrap_or_default();
         self.left_out.line(&[encoded(row.key()).as_str(), reason.as_str(), &size])
@@ -196,7 +223,7 @@ struct File<'a> {
 }
 
 /// When the scan of a report of this time, `YYYY-MM-DDTHH-MMZ`, started; keys of reports are of no other form.
-pub(super) fn scan_started(time: &str) -> Timestamp {
+pub fn scan_started(time: &str) -> Timestamp {
     let time = DateTime::strptime("%Y-%m-%dT%H-%MZ", time).ok().and_then(|t| t.to_zoned(TimeZone::UTC).ok());
     time.map(|time| time.timestamp()).unwrap_or_default()
 }

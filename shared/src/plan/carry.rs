@@ -18,7 +18,7 @@ use crate::names::{EncodedKey, ObjectKey, excerpt};
 /// The most of a manifest.json that is read.
 const LIMIT: u64 = 16 * 1024 * 1024;
 /// Memory for each key that is carried over.
-const BYTES_A_KEY: u64 = 40;
+pub(super) const BYTES_A_KEY: u64 = 40;
 
 /// A manifest.json, delivered or authored.
 #[derive(Debug, Deserialize)]

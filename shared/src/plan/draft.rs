@@ -62,6 +62,12 @@ pub(super) struct Pass {
     /// Data files of what is over 5 GB.
     #[serde(default)]
     pub(super) large_files: Vec<Written>,
+    /// Of what is left out, what is to be restored.
+    #[serde(default)]
+    pub(super) restore: Count,
+    /// Data files of that.
+    #[serde(default)]
+    pub(super) restore_files: Vec<Written>,
     /// Lists of what is left out.
     pub(super) lists: Vec<Written>,
     /// Its part of the next baseline.
@@ -117,6 +123,8 @@ impl Draft {
             whole.filtered.extend(pass.filtered);
             whole.large.add(pass.large);
             whole.large_files.extend(pass.large_files);
+            whole.restore.add(pass.restore);
+            whole.restore_files.extend(pass.restore_files);
             whole.files.extend(pass.files);
             whole.lists.extend(pass.lists);
         }

@@ -10,7 +10,7 @@ use super::draft::{Draft, Drafts};
 use super::error::{PlanError, of_io};
 use super::pass::Task;
 use super::select::Selection;
-use super::{Full, Plan, author, carry};
+use super::{Full, Plan, Restored, author, carry};
 use crate::bucket::{Upload, Written};
 use crate::config::{Filters, JobSettings, Route};
 use crate::delta::{self, DeltaError, HashKey};
@@ -54,6 +54,9 @@ pub struct Planner {
     filters: Filters,
     /// Whether there is a job for what is over 5 GB.
     large: bool,
+    /// Whether there is one that restores what is archived.
+    restores: bool,
+    restored: Option<Arc<Restored>>,
 }
 
 impl Planner {
@@ -68,6 +71,8 @@ impl Planner {
             preview: None,
             filters: Filters::default(),
             large: settings.copy_large.is_some(),
+            restores: settings.restoring.is_some(),
+            restored: None,
         }
     }
 
@@ -82,6 +87,12 @@ impl Planner {
     #[must_use]
     pub fn filtered(self, filters: &Filters) -> Self {
         Self { filters: filters.clone(), ..self }
+    }
+
+    /// Takes archived objects that are known to be readable.
+    #[must_use]
+    pub fn restored(self, restored: Restored) -> Self {
+        Self { restored: Some(Arc::new(restored)), ..self }
     }
 
     /// Plans on a baseline, or goes on with the plan that an earlier invocation began.
@@ -145,6 +156,7 @@ impl Planner {
             return Err(PlanError::NoStorageClass);
         }
         let scan = author::scan_started(self.report.key.time());
+        let restored = self.restored.clone().unwrap_or_else(|| Arc::new(Restored::nothing(&key)));
         Ok(Task {
             bucket: self.ledger.bucket().clone(),
             route: self.route.clone(),
@@ -161,7 +173,8 @@ impl Planner {
             key,
             carry_over: Arc::new(carry_over),
             full,
-            selection: Arc::new(Selection::new(&self.filters, self.large, scan)),
+            selection: Arc::new(Selection::new(&self.filters, self.large, restored, scan)),
+            restores: self.restores,
             memory,
         })
     }
@@ -186,6 +199,7 @@ impl Planner {
             unchanged: pass.unchanged,
             gone: pass.gone,
             large: pass.large,
+            restore: pass.restore,
             left_out_lists: pass.lists,
             ..Plan::default()
         };
@@ -205,6 +219,10 @@ impl Planner {
         }
         if !pass.large_files.is_empty() {
             plan.large_manifest = Some(self.author(&format!("{}large/", task.plan_folder), &pass.large_files).await?);
+        }
+        if !pass.restore_files.is_empty() {
+            let folder = format!("{}restore/", task.plan_folder);
+            plan.restore_manifest = Some(self.author(&folder, &pass.restore_files).await?);
         }
         Ok(Made::Whole(Box::new(plan), next))
     }

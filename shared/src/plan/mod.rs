@@ -9,13 +9,16 @@ mod filter;
 mod make;
 mod pass;
 mod reason;
+mod restored;
 mod retry;
 mod select;
 
+pub use author::scan_started;
 pub use error::PlanError;
 pub use filter::Filter;
 pub use make::{Limits, Made, Planner};
 pub use reason::{Reason, verdict};
+pub use restored::{Asker, MOST_ASKED, Restored};
 pub use retry::Retry;
 
 use std::collections::BTreeMap;
@@ -55,6 +58,12 @@ pub struct Plan {
     pub gone: u64,
     /// Objects that a copy job cannot copy, by reason.
     pub left_out: BTreeMap<Reason, Count>,
+    /// Those of them that are asked to be restored.
+    #[serde(default)]
+    pub restore: Count,
+    /// The manifest of the job that asks for them; none if there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore_manifest: Option<Submitted>,
     /// Objects that a filter passes over.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub filtered: BTreeMap<Filter, u64>,

@@ -35,6 +35,8 @@ pub(super) struct Task {
     pub(super) carry_over: Arc<delta::CarryOver>,
     pub(super) full: Option<Full>,
     pub(super) selection: Arc<Selection>,
+    /// Whether archived objects are asked to be restored.
+    pub(super) restores: bool,
     pub(super) memory: u64,
 }
 
@@ -91,6 +93,7 @@ impl Task {
         // A full plan is looked at first: the delivered manifest may do.
         author.writes_rows = self.full.is_none() || !step.first;
         author.writes_lists = step.first;
+        author.restored = self.restores.then(|| Arc::clone(&self.selection.restored));
         let files = &self.report.manifest.files;
         let met_large = AtomicBool::new(false);
         let select = |row: &Row<'_>| self.selection.verdict(row, &met_large);
@@ -124,6 +127,8 @@ impl Task {
             met_large: met_large.load(Ordering::Relaxed),
             files: written.files,
             large_files: written.large_files,
+            restore: written.restore,
+            restore_files: written.restore_files,
             lists: written.lists,
             shard,
         })

@@ -54,6 +54,11 @@ impl Reason {
         if is_archived(row.storage_class(), row.access_tier()) {
             return Some(Self::Archived);
         }
+        Self::of_readable(row)
+    }
+
+    /// Why this object is left out, if it is, though it is not archived, or restored.
+    pub(super) fn of_readable(row: &Row<'_>) -> Option<Self> {
         if row.encryption_status() == "SSE-C" {
             return Some(Self::CustomerKey);
         }

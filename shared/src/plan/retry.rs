@@ -60,7 +60,7 @@ impl Retry {
     ) -> Result<Option<(u64, Option<Submitted>)>, PlanError> {
         let folder = match kind {
             JobKind::Copy => self.folder.clone(),
-            JobKind::Large => format!("{}large/", self.folder),
+            JobKind::Large | JobKind::Restore => format!("{}large/", self.folder),
         };
         let mut files = Series::new(&self.bucket, runtime, format!("{folder}data/objects"));
         let source = self.route.source_bucket.as_str();

@@ -1,11 +1,12 @@
 //! What a run takes of a report's objects: what passes the filters and what its jobs can copy. Calls nothing.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 
 use super::filter::Filtering;
-use super::{Count, Filter, Reason, verdict};
+use super::{Count, Filter, Reason, Restored};
 use crate::config::Filters;
 use crate::delta::Verdict;
 use crate::inventory::Row;
@@ -17,20 +18,22 @@ pub(super) struct Selection {
     filtering: Option<Filtering>,
     /// Whether there is a job for what is over 5 GB.
     pub(super) large: bool,
+    /// What is known of archived objects.
+    pub(super) restored: Arc<Restored>,
     /// All that it depends on, besides the report, in one text.
     pub(super) fingerprint: String,
 }
 
 impl Selection {
     /// For a report whose scan started at `scan`.
-    pub(super) fn new(filters: &Filters, large: bool, scan: Timestamp) -> Self {
-        let fingerprint = format!("{} large={large}", filters.fingerprint());
-        Self { filtering: Filtering::of(filters, scan), large, fingerprint }
+    pub(super) fn new(filters: &Filters, large: bool, restored: Arc<Restored>, scan: Timestamp) -> Self {
+        let fingerprint = format!("{} large={large} restored={}", filters.fingerprint(), restored.fingerprint);
+        Self { filtering: Filtering::of(filters, scan), large, restored, fingerprint }
     }
 
     /// Whether it takes all that a copy job can copy, and nothing else.
     pub(super) fn is_plain(&self) -> bool {
-        self.filtering.is_none() && !self.large
+        self.filtering.is_none() && !self.large && self.restored.readable.is_empty()
     }
 
     /// Whether the object of this row is taken; `met_large` is set where it is and is over 5 GB.
@@ -38,12 +41,17 @@ impl Selection {
         if let Some(filter) = self.filtering.as_ref().and_then(|filtering| filtering.stops(row)) {
             return Verdict::PassOver(filter.number());
         }
-        match verdict(row) {
-            Verdict::LeaveOut(reason) if self.large && reason == Reason::TooLarge.number() => {
+        let reason = match Reason::of(row) {
+            Some(Reason::Archived) if self.restored.readable.contains(row.key()) => Reason::of_readable(row),
+            reason => reason,
+        };
+        match reason {
+            Some(Reason::TooLarge) if self.large => {
                 met_large.store(true, Ordering::Relaxed);
                 Verdict::Take
             }
-            verdict => verdict,
+            Some(reason) => Verdict::LeaveOut(reason.number()),
+            None => Verdict::Take,
         }
     }
 }
@@ -69,6 +77,7 @@ impl super::Plan {
                 Count { objects: self.objects.saturating_sub(objects), bytes: self.bytes.saturating_sub(bytes) }
             }
             JobKind::Large => self.large,
+            JobKind::Restore => self.restore,
         }
     }
 }

@@ -35,6 +35,13 @@ const READ_OBJECTS: [&str; 6] = [
 /// A job reads annotations too, unless told not to (`AnnotationDirective`, COPY by default since June 2026).
 const READ_ANNOTATIONS: &str = "s3:GetObjectAnnotation";
 
+/// What a restore job's tasks call, where there are such jobs; by key, since a plan names no versions.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-initiate-restore-object.html>
+fn restore_source(route: &super::RouteSettings) -> Option<super::Statement> {
+    let restore = super::Statement::allow(&route.sid_prefix(), super::Purpose::RestoreSource, &["s3:RestoreObject"]);
+    route.restores.then(|| restore.on([route.source_objects()]))
+}
+
 fn read_actions(route: &super::RouteSettings) -> Vec<&'static str> {
     let annotations = route.annotations.then_some(READ_ANNOTATIONS);
     READ_OBJECTS.into_iter().chain(annotations).collect()

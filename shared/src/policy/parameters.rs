@@ -45,6 +45,8 @@ pub struct RouteParameters {
     pub manifest_key: String,
     /// Whether jobs copy object annotations, which takes permissions of its own.
     pub annotations: bool,
+    /// Whether archived objects are restored, which takes permissions too.
+    pub restores: bool,
 }
 
 /// What is wrong with one parameter.
@@ -123,6 +125,7 @@ impl RouteParameters {
             report_prefix: report_prefix?,
             manifest_key,
             annotations: self.annotations,
+            restores: self.restores,
         })
     }
 

@@ -49,6 +49,8 @@ pub struct RouteSettings {
     pub manifest_key: Option<KmsKeyArn>,
     /// Object annotations are copied.
     pub annotations: bool,
+    /// Archived objects are restored.
+    pub restores: bool,
 }
 
 impl RouteSettings {

@@ -49,6 +49,10 @@ pub enum Purpose {
     ReadSource,
     /// Listing the source, so that an object that is gone is "not found" and not "access denied".
     ListSource,
+    /// Asking for archived objects of the source to be restored.
+    RestoreSource,
+    /// `create-job` asks by HeadObject whether they have been.
+    AskSource,
     /// Writing the copies.
     WriteDestination,
     /// Reading the delivered reports and the plans.

@@ -6,7 +6,7 @@ use crate::bucket::Taken;
 use crate::config::CopyMode;
 use crate::delta::HashKey;
 use crate::inventory::{Report, all_there};
-use crate::job::{JobRequest, RunId, copy_job, large_job};
+use crate::job::{JobRequest, RunId, copy_job, large_job, restore_job};
 use crate::ledger::{
     Baseline, Committed, Kept, LedgerError, RunRecord, Standing, State, baseline_key, everything_key, run_key,
     runs_folder,
@@ -113,7 +113,7 @@ impl Runner {
                 Ok(Before::Moved)
             }
             State::Open | State::Waiting => {
-                match self.settle(Some(baseline), &last.record, record, true, time).await? {
+                match Box::pin(self.settle(Some(baseline), &last.record, record, true, time)).await? {
                     Settled::Closed(run) => {
                         run.value.log();
                         Ok(Before::Moved)
@@ -141,7 +141,9 @@ impl Runner {
             return Ok(Some(record.map(|record| Recorded { key, record })));
         }
         let limits = Limits { memory: self.memory, until: time.planning, whole: time.whole };
-        let planner = Planner::new(&self.ledger, &self.route, &self.settings, report).filtered(&self.filters);
+        let planner = Planner::new(&self.ledger, &self.route, &self.settings, report)
+            .filtered(&self.filters)
+            .restored(self.restored(&baseline.value, report).await?);
         let (plan, next) = match planner.make(baseline, limits).await {
             Ok(Made::Whole(plan, next)) => (plan, next),
             Ok(Made::Unfinished) => return Ok(None),
@@ -171,12 +173,15 @@ impl Runner {
         Ok(Some(Some(Recorded { key, record })))
     }
 
-    /// The requests of a plan: the copy job's, and that of the job for objects over 5 GB.
+    /// The requests of a plan: the copy job's, that of the job for objects over 5 GB, that of the one that restores.
     pub(super) fn requests(&self, run: &RunId, plan: &Plan) -> Vec<JobRequest> {
         let (route, settings) = (&self.route, &self.settings);
         let copy = plan.manifest.iter().map(|manifest| copy_job(route, settings, run, manifest));
         let large = settings.copy_large.iter().zip(&plan.large_manifest);
-        copy.chain(large.map(|(function, manifest)| large_job(route, settings, function, run, manifest))).collect()
+        let large = large.map(|(function, manifest)| large_job(route, settings, function, run, manifest));
+        let restore = settings.restoring.iter().zip(&plan.restore_manifest);
+        let restore = restore.map(|(restoring, manifest)| restore_job(route, settings, restoring, run, manifest));
+        copy.chain(large).chain(restore).collect()
     }
 
     /// A record on the baseline as it is now can be committed, whatever it was taken for: only a commit moves the baseline.

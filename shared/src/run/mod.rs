@@ -16,6 +16,7 @@ mod jobs;
 mod preview;
 mod rebuild;
 mod reports;
+mod restores;
 mod retry;
 mod settle;
 mod tend;
@@ -49,6 +50,8 @@ pub struct Runner {
     /// Bytes of memory that planning may take.
     memory: u64,
     filters: Filters,
+    /// A client that may ask for the source's objects.
+    source: Option<aws_sdk_s3::Client>,
 }
 
 /// What came of a report.
@@ -90,13 +93,27 @@ impl Runner {
         control: aws_sdk_s3control::Client,
         memory: u64,
     ) -> Self {
-        Self { route, settings, ledger: Ledger::new(bucket), control, memory, filters: Filters::default() }
+        Self {
+            route,
+            settings,
+            ledger: Ledger::new(bucket),
+            control,
+            memory,
+            filters: Filters::default(),
+            source: None,
+        }
     }
 
     /// Passes over what these filters do not let pass.
     #[must_use]
     pub fn filtered(self, filters: Filters) -> Self {
         Self { filters, ..self }
+    }
+
+    /// Asks for restored objects at the source by this client.
+    #[must_use]
+    pub fn asking(self, source: aws_sdk_s3::Client) -> Self {
+        Self { source: Some(source), ..self }
     }
 
     /// The manifest bucket.

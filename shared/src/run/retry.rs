@@ -78,7 +78,7 @@ impl Runner {
         match record.value.state {
             State::Planned => self.drive(&last.record, record, time).await.map(drop)?,
             state if state.has_jobs_open() => {
-                match self.settle(Some(baseline), &last.record, record, false, time).await? {
+                match Box::pin(self.settle(Some(baseline), &last.record, record, false, time)).await? {
                     Settled::NotYet => return Ok(Some(Retried::Open(last.run.clone()))),
                     Settled::Closed(run) => run.value.log(),
                     Settled::Moved => {}

@@ -128,9 +128,13 @@ impl Runner {
             Fate::Unknown if now.duration_since(record.driven.unwrap_or(record.planned)) < UNKNOWN_AT_FIRST => {
                 return Ok(None);
             }
+            Fate::Unknown if request.kind == JobKind::Restore => return Ok(Some(Part::of_restores(0, false))),
             Fate::Unknown => return Ok(Some(Part::unknown(id, request, planned))),
             Fate::Ended(ended) => ended,
         };
+        if request.kind == JobKind::Restore {
+            return Ok(Some(self.restore_part(record, (id, request), &ended).await?));
+        }
         let heard = match self.hear(record, (id, request), until).await {
             Ok(heard) => heard,
             // The whole plan of a job that failed is carried over whatever its report says.
@@ -193,8 +197,10 @@ enum Verdict {
 
 /// What one job comes to.
 #[derive(Debug, Default)]
-struct Part {
+pub(super) struct Part {
     kind: JobKind,
+    /// Tasks of a restore job that succeeded.
+    restoring: u64,
     copied: u64,
     failed: u64,
     not_found: u64,
@@ -207,10 +213,15 @@ struct Part {
     /// Why.
     reason: String,
     which: Option<CarriedOver>,
-    findings: Vec<String>,
+    pub(super) findings: Vec<String>,
 }
 
 impl Part {
+    /// Of a restore job: nothing is copied by it, and nothing carried over.
+    pub(super) fn of_restores(restoring: u64, tried: bool) -> Self {
+        Self { kind: JobKind::Restore, restoring, tried, ..Self::default() }
+    }
+
     fn unknown(id: &str, request: &JobRequest, planned: Option<u64>) -> Self {
         let reason = format!("job {id} is not known any more");
         let which = Some(CarriedOver::Plan(request.manifest.clone()));
@@ -293,12 +304,13 @@ fn together(record: &RunRecord, parts: Vec<Part>, now: Timestamp) -> (State, Out
     let (mut errors, mut carry_over, mut tried) = (Errors::default(), Vec::new(), false);
     for part in parts {
         outcome.copied += part.copied;
+        outcome.restoring += part.restoring;
         outcome.failed += part.failed;
         outcome.not_found += part.not_found;
         outcome.findings.extend(part.findings);
         errors.join(part.errors);
         outcome.stuck = outcome.stuck.or(part.stuck);
-        tried |= part.tried;
+        tried |= part.tried && part.kind != JobKind::Restore;
         if let Some(which) = part.which {
             outcome.carried_over += part.carried;
             let (run, reason, objects) = (record.run.clone(), part.reason, part.carried);

@@ -84,7 +84,7 @@ impl Runner {
             match record.value.state {
                 State::Planned => drop(self.drive(&last.record, record, time).await?),
                 state if state.has_jobs_open() => {
-                    match self.settle(Some(&baseline), &last.record, record, false, time).await? {
+                    match Box::pin(self.settle(Some(&baseline), &last.record, record, false, time)).await? {
                         Settled::NotYet => return Ok(()),
                         Settled::Closed(run) => tended.closed.push(run.value),
                         Settled::Moved => {}
@@ -105,7 +105,7 @@ impl Runner {
             }
             let done = match record.value.state {
                 State::Planned => self.drive(&key, record, time).await.map(|_| Settled::Moved),
-                _ => self.settle(None, &key, record, false, time).await,
+                _ => Box::pin(self.settle(None, &key, record, false, time)).await,
             };
             match done {
                 Ok(Settled::Closed(run)) => tended.closed.push(run.value),

@@ -143,6 +143,7 @@ impl Deployment {
         let schedule = schedule(given, &mut errors);
         let canned_acl = one_of(given, "CannedAcl", &CANNED_ACLS, &mut errors);
         let annotations = one_of(given, "CopyAnnotations", &["true", "false"], &mut errors);
+        let restores = one_of(given, "RestoreArchived", &["Never", "Bulk", "Standard"], &mut errors);
         let boundary = boundary(given, place, &mut errors);
         let role_tags = role_tags(given, &mut errors);
         let source_access = source_access(given, place, &mut errors);
@@ -152,6 +153,7 @@ impl Deployment {
             copy_role_arn: format!("arn:{}:iam::{}:role{path}{role_name}", place.partition, place.account),
             region: place.region.clone(),
             annotations: annotations.as_deref() == Some("true"),
+            restores: restores.is_some_and(|restores| restores != "Never"),
             ..route_parameters(given)
         };
         match parameters.validate() {

@@ -53,6 +53,7 @@ pub const PARAMETERS: &[Parameter] = &[
     Parameter::optional("InventoryKmsKeyArn", "INVENTORY_KMS_KEY_ARN"),
     Parameter::optional("CannedAcl", "CANNED_ACL"),
     Parameter::default("CopyAnnotations", "COPY_ANNOTATIONS", "false"),
+    Parameter::default("RestoreArchived", "RESTORE_ARCHIVED", "Never"),
     Parameter::default("CopyRolePath", "COPY_ROLE_PATH", "/"),
     Parameter::optional("PermissionsBoundaryArn", "PERMISSIONS_BOUNDARY_ARN"),
     Parameter::optional("RoleTags", "ROLE_TAGS"),

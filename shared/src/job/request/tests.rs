@@ -27,6 +27,7 @@ pub(crate) fn settings() -> JobSettings {
         mode: CopyMode::Everything,
         role: "arn:aws:iam::222222222222:role/copy".parse().unwrap(),
         copy_large: None,
+        restoring: None,
         storage_class: None,
         kms_key: None,
         bucket_key: None,

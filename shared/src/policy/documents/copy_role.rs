@@ -1,4 +1,4 @@
-use super::read_actions;
+use super::{read_actions, restore_source};
 use crate::names::KmsKeyArn;
 use crate::policy::settings::PLANS;
 use crate::policy::{PolicyDocument, Principal, Purpose, RouteSettings, Statement};
@@ -21,7 +21,8 @@ pub fn copy_role_trust(route: &RouteSettings) -> PolicyDocument {
 
 /// What the copy role may do: what the tasks of this route's jobs call, and nothing else.
 ///
-/// - the source, read: objects with tags and ACLs under the source prefix, and [`list_source`];
+/// - the source, read: objects with tags and ACLs under the source prefix, and [`list_source`]; where archived objects are
+///   restored, `RestoreObject` on them;
 /// - the destination, written: objects with tags and ACLs where copies land. `PutObjectAcl` is what AWS documents for
 ///   every PUT copy; the role cannot delete;
 /// - the manifest bucket: delivered reports and plans are read (manifest.json *and* data files; by version, since the
@@ -40,6 +41,7 @@ pub fn copy_role_policy(route: &RouteSettings) -> PolicyDocument {
         Statement::allow(owner, Purpose::WriteReports, &["s3:PutObject"])
             .on([route.in_manifest_bucket(route.report_prefix.as_str())]),
     ];
+    statements.extend(restore_source(route));
     statements.extend(key_statements(route));
     PolicyDocument::new(statements)
 }

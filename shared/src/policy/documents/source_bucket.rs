@@ -1,17 +1,28 @@
 use super::copy_role::list_source;
-use super::read_actions;
+use super::{read_actions, restore_source};
 use crate::policy::{Principal, Purpose, RouteSettings, Statement};
 
 /// What the source bucket's policy must hold: the copy role may read the objects under the source prefix and list them.
-/// It never grants a write.
+/// It never grants a write. Where archived objects are restored, the copy role may ask for that, and `create-job` whether it is done.
 ///
 /// S3 refuses the policy while the role does not exist: the role is made first.
 pub fn source_bucket_statements(route: &RouteSettings) -> Vec<Statement> {
     let role = Principal::Role(route.role.clone());
-    vec![
+    let mut statements = vec![
         Statement::allow(&route.sid_prefix(), Purpose::ReadSource, &read_actions(route))
             .by(role.clone())
             .on([route.source_objects()]),
-        list_source(route).by(role),
-    ]
+        list_source(route).by(role.clone()),
+    ];
+    statements.extend(restore_source(route).map(|restore| restore.by(role)));
+    statements.extend(ask_source(route));
+    statements
+}
+
+/// HeadObject is allowed by `s3:GetObject`; template.yaml gives the function's role the same. The role is in the same stack as setup,
+/// which calls it only when that is made.
+fn ask_source(route: &RouteSettings) -> Option<Statement> {
+    let role = route.function_role("create-job").filter(|_| route.restores)?;
+    let ask = Statement::allow(&route.sid_prefix(), Purpose::AskSource, &["s3:GetObject"]).by(Principal::Role(role));
+    Some(ask.on([route.source_objects()]))
 }

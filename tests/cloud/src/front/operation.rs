@@ -92,6 +92,7 @@ fn of_s3(method: &Method, path: &str, query: &str, headers: &HeaderMap) -> Strin
         ("PUT", false, false) if has("partNumber") => "UploadPart",
         ("PUT", false, false) if copies => "CopyObject",
         ("PUT", false, false) => "PutObject",
+        ("POST", false, false) if has("restore") => "RestoreObject",
         ("POST", false, false) if has("uploads") => "CreateMultipartUpload",
         ("POST", false, false) if has("uploadId") => "CompleteMultipartUpload",
         ("DELETE", false, false) if has("uploadId") => "AbortMultipartUpload",
@@ -145,7 +146,8 @@ mod tests {
             ("POST", "/b/k?uploadId=u", "CompleteMultipartUpload"),
             ("DELETE", "/b/k?uploadId=u", "AbortMultipartUpload"),
             ("DELETE", "/b/k", "DeleteObject"),
-            ("POST", "/b/k?restore", "POST restore"),
+            ("POST", "/b/k?restore", "RestoreObject"),
+            ("POST", "/b/k?select", "POST select"),
         ] {
             assert_eq!(operation(method, target), name, "{method} {target}");
         }

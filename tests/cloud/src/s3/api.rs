@@ -3,8 +3,8 @@
 use s3s::{S3Request, S3Response, S3Result, dto};
 
 use super::{
-    Backend, acl, buckets, copy, delete, get, inventory, listing, multipart, notification, policy, put, settings, tags,
-    uploads,
+    Backend, acl, buckets, copy, delete, get, inventory, listing, multipart, notification, policy, put, restore,
+    settings, tags, uploads,
 };
 
 /// The trait's methods, by how the functions behind them take their request.
@@ -41,6 +41,7 @@ operations! {
         upload_part(dto::UploadPartInput) -> dto::UploadPartOutput = multipart::upload_part;
     }
     taking {
+        restore_object(dto::RestoreObjectInput) -> dto::RestoreObjectOutput = restore::restore;
         create_bucket(dto::CreateBucketInput) -> dto::CreateBucketOutput = buckets::create_bucket;
         list_buckets(dto::ListBucketsInput) -> dto::ListBucketsOutput = buckets::list_buckets;
         copy_object(dto::CopyObjectInput) -> dto::CopyObjectOutput = copy::copy_object;

@@ -129,7 +129,7 @@ fn source_object(backend: &Backend, reader: &Caller<'_>, source: &Source, input:
         input.copy_source_sse_customer_key.as_deref(),
         input.copy_source_sse_customer_key_md5.as_deref(),
     )?;
-    if data.is_archived() {
+    if data.is_archived(backend.cloud.clock().now()) {
         return Err(archived());
     }
     if data.content.len() > MOST {

@@ -188,13 +188,14 @@ pub(super) fn get_object(backend: &Backend, req: &S3Request<GetObjectInput>) -> 
         input.sse_customer_key_md5.as_deref(),
     )?;
     read_if!(input).check(&found.object, data)?;
-    if data.is_archived() {
+    if data.is_archived(backend.cloud.clock().now()) {
         return Err(archived());
     }
     let section = section(data, input.range, input.part_number)?;
     let content = section.clone().map_or_else(|| data.content.clone(), |s| data.content.slice(s));
     let may_count = !data.tags.is_empty() && caller.object("s3:GetObjectTagging", &input.key).is_ok();
     let mut output = describe!(GetObjectOutput, input, found, data, section);
+    output.restore = data.restore_header(backend.cloud.clock().now());
     output.tag_count = may_count.then(|| i32::try_from(data.tags.len()).unwrap_or(i32::MAX));
     output.body = Some(content.into_body());
     Ok(output)
@@ -214,7 +215,9 @@ pub(super) fn head_object(backend: &Backend, req: &S3Request<HeadObjectInput>) -
     )?;
     read_if!(input).check(&found.object, data)?;
     let section = section(data, input.range, input.part_number)?;
-    Ok(describe!(HeadObjectOutput, input, found, data, section))
+    let mut output = describe!(HeadObjectOutput, input, found, data, section);
+    output.restore = data.restore_header(backend.cloud.clock().now());
+    Ok(output)
 }
 
 /// Neither read nor copied before it is restored.

@@ -19,6 +19,7 @@ mod notification;
 mod object;
 mod policy;
 mod put;
+mod restore;
 mod settings;
 mod store;
 mod tags;

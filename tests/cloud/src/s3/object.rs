@@ -32,10 +32,19 @@ pub(super) struct Data {
     pub(super) metadata: Metadata,
     pub(super) tags: Vec<(String, String)>,
     pub(super) storage_class: String,
+    /// If it was asked to be restored from its archive.
+    pub(super) restored: Option<Restored>,
     pub(super) encryption: Encryption,
     pub(super) checksum: Option<Stored>,
     /// The canned ACL it was written with; remembered, never evaluated.
     pub(super) acl: Option<String>,
+}
+
+/// When the copy that was restored of an archived object is there.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Restored {
+    pub(super) from: Timestamp,
+    pub(super) until: Timestamp,
 }
 
 /// The system-defined metadata that a client sets.
@@ -137,9 +146,24 @@ impl Encryption {
 }
 
 impl Data {
+    /// Not readable now: of an archive, and not restored.
+    pub(super) fn is_archived(&self, now: Timestamp) -> bool {
+        self.is_of_an_archive() && !self.restored.is_some_and(|copy| copy.from <= now && now < copy.until)
+    }
+
     /// Not readable before it is restored.
-    pub(super) fn is_archived(&self) -> bool {
+    pub(super) fn is_of_an_archive(&self) -> bool {
         matches!(self.storage_class.as_str(), "GLACIER" | "DEEP_ARCHIVE")
+    }
+
+    /// The `x-amz-restore` header.
+    pub(super) fn restore_header(&self, now: Timestamp) -> Option<String> {
+        let copy = self.restored.filter(|copy| now < copy.until)?;
+        if now < copy.from {
+            return Some("ongoing-request=\"true\"".to_owned());
+        }
+        let until = copy.until.strftime("%a, %d %b %Y %H:%M:%S GMT");
+        Some(format!("ongoing-request=\"false\", expiry-date=\"{until}\""))
     }
 
     /// The `x-amz-storage-class` header, which S3 leaves out for STANDARD.

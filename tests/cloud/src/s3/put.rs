@@ -105,6 +105,7 @@ fn data(new: New<'_>, bucket: &Bucket) -> Data {
         metadata: wanted.metadata,
         tags: wanted.tags.unwrap_or_default(),
         storage_class: wanted.storage_class.unwrap_or_else(|| "STANDARD".to_owned()),
+        restored: None,
         encryption,
         checksum: new.checksum,
         acl: wanted.acl,
