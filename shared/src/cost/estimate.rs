@@ -17,6 +17,9 @@ pub struct Cost {
     pub objects: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Archived objects that it asks to be restored. The source account pays for the restore itself, which is not in `total`.
+    #[serde(default)]
+    pub restored: Count,
     /// The day that the prices are of, `YYYY-MM-DD`.
     pub prices_as_of: String,
     /// Whether a setting has changed any of them.
@@ -67,6 +70,8 @@ pub struct Work {
     pub copied: Count,
     /// Objects that are too large for it.
     pub large: Large,
+    /// Objects that are asked to be restored.
+    pub restored: Count,
 }
 
 /// Objects that are copied in parts.
@@ -134,9 +139,9 @@ impl Cost {
     /// storage class; the functions' own planning and the files they write, which is cents for a hundred million objects.
     pub fn estimate(prices: &Prices, how: &How, work: &Work) -> Self {
         let (home, there) = (&prices.at_home, &prices.at_destination);
-        let Work { listed, copied, large: Large { all: large, parts } } = *work;
+        let Work { listed, copied, large: Large { all: large, parts }, restored } = *work;
         let (objects, bytes) = (copied.objects + large.objects, copied.bytes + large.bytes);
-        let jobs = u64::from(copied.objects > 0) + u64::from(large.objects > 0);
+        let jobs = [copied, large, restored].iter().filter(|count| count.objects > 0).count() as u64;
         let writes = copied.objects + parts;
         // Parts and what begins an upload cost as STANDARD for archive classes; only what completes it is of the class.
         let parts_class = if is_archive(&how.storage_class) { "STANDARD" } else { &how.storage_class };
@@ -150,11 +155,12 @@ impl Cost {
         let seconds = if large.objects == 0 { 0 } else { large.bytes.div_ceil(BYTES_A_SECOND) + large.objects };
         let invoked = if large.objects == 0 { 0 } else { large.objects + seconds / SECONDS };
         let gb_seconds = (seconds * MEMORY).div_ceil(1024);
+        let tasks = objects + restored.objects;
         let item = |what, count, dollars| Item { what, count, dollars };
         let mut items = vec![
             item(What::Listed, listed, home.listed.times(listed, MILLION)),
             item(What::Jobs, jobs, there.job.times(jobs, 1)),
-            item(What::Tasks, objects, there.tasks.times(objects, MILLION)),
+            item(What::Tasks, tasks, there.tasks.times(tasks, MILLION)),
             item(What::CopyRequests, copied.objects + parts + large.objects * AROUND, copies),
             item(What::GetRequests, large.objects * LOOKS, home.get_requests.times(large.objects * LOOKS, 1000)),
             item(What::TransferBytes, leaves, home.transfer_to(&prices.destination).times(leaves, GB)),
@@ -165,7 +171,7 @@ impl Cost {
         items.retain(|item| item.count > 0);
         let total = items.iter().fold(Money::default(), |sum, item| sum.plus(item.dollars));
         let (prices_as_of, prices_overridden) = (prices.as_of.clone(), prices.overridden);
-        Self { total, items, objects, bytes, prices_as_of, prices_overridden }
+        Self { total, items, objects, bytes, restored, prices_as_of, prices_overridden }
     }
 
     /// What one thing costs.

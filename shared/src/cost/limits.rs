@@ -56,12 +56,14 @@ impl Limits {
             let any = self.objects.is_some() || self.bytes.is_some() || self.cost.is_some();
             return if any { vec![Over::Unknown] } else { Vec::new() };
         };
-        let objects = self.objects.filter(|most| cost.objects > *most);
-        let bytes = self.bytes.filter(|most| cost.bytes > *most);
+        // What is restored is guarded like what is copied.
+        let (all, size) = (cost.objects + cost.restored.objects, cost.bytes + cost.restored.bytes);
+        let objects = self.objects.filter(|most| all > *most);
+        let bytes = self.bytes.filter(|most| size > *most);
         let money = self.cost.filter(|most| cost.total > *most);
         [
-            objects.map(|most| Over::Objects { planned: cost.objects, most }),
-            bytes.map(|most| Over::Bytes { planned: cost.bytes, most }),
+            objects.map(|most| Over::Objects { planned: all, most }),
+            bytes.map(|most| Over::Bytes { planned: size, most }),
             money.map(|most| Over::Cost { planned: cost.total, most }),
         ]
         .into_iter()

@@ -42,7 +42,8 @@ fn is_worked(cost: &Cost, items: &[(What, &str)], total: &str) {
 
 #[test]
 fn first_worked_case_a_first_run_within_a_region() {
-    let work = Work { listed: 10_000_000, copied: copied(10_000_000, 2048 * GB), large: Large::default() };
+    let work =
+        Work { listed: 10_000_000, copied: copied(10_000_000, 2048 * GB), large: Large::default(), ..Work::default() };
     let cost = Cost::estimate(&prices("us-east-1", "us-east-1", None), &plain(), &work);
     let items = [(What::Listed, "0.025"), (What::Jobs, "0.25"), (What::Tasks, "10"), (What::CopyRequests, "50")];
     is_worked(&cost, &items, "60.275");
@@ -50,7 +51,8 @@ fn first_worked_case_a_first_run_within_a_region() {
 
 #[test]
 fn second_worked_case_a_day_between_regions_with_keys() {
-    let work = Work { listed: 10_000_000, copied: copied(40_000, 100 * GB), large: Large::default() };
+    let work =
+        Work { listed: 10_000_000, copied: copied(40_000, 100 * GB), large: Large::default(), ..Work::default() };
     let how =
         How { storage_class: "STANDARD_IA".to_owned(), source_keys: Keys::Each, destination_keys: Keys::BucketKey };
     let cost = Cost::estimate(&prices("us-east-1", "eu-west-1", None), &how, &work);
@@ -68,7 +70,7 @@ fn second_worked_case_a_day_between_regions_with_keys() {
 #[test]
 fn third_worked_case_large_objects_into_an_archive_class() {
     let large = Large { all: copied(50, 50 * 100 * GB), parts: 50 * 800 };
-    let work = Work { listed: 1_000_000, copied: copied(1000, GB), large };
+    let work = Work { listed: 1_000_000, copied: copied(1000, GB), large, ..Work::default() };
     let how = How { storage_class: "DEEP_ARCHIVE".to_owned(), ..plain() };
     let cost = Cost::estimate(&prices("us-west-2", "us-west-2", None), &how, &work);
     let items = [
@@ -163,7 +165,7 @@ fn nothing_copied_costs_its_listing_alone() {
 
 #[test]
 fn a_limit_is_kept_to_the_very_number() {
-    let work = Work { listed: 10, copied: copied(10, 1000), large: Large::default() };
+    let work = Work { listed: 10, copied: copied(10, 1000), large: Large::default(), ..Work::default() };
     let cost = Cost::estimate(&prices("us-east-1", "us-east-1", None), &plain(), &work);
     let limits = |objects, bytes, cost| Limits { objects, bytes, cost };
     assert_eq!(limits(Some(10), Some(1000), Some(cost.total)).over(Some(&cost)), []);

@@ -34,7 +34,7 @@ pub struct RunRecord {
     /// The ETag of the `baseline.json` it was planned on; none in mode `Everything`.
     pub baseline: Option<ETag>,
     /// What it copies, and what not; none in mode `Everything`, where it is all that the report lists.
-    pub plan: Option<Plan>,
+    pub plan: Option<Box<Plan>>,
     /// What `baseline.json` names once the run is committed.
     pub next: Option<NextBaseline>,
     /// The requests it sends, word for word; none if there is nothing to copy.

@@ -163,7 +163,7 @@ impl Runner {
         record.carried.clone_from(&baseline.value.carry_over);
         record.requests = self.requests(run, &plan);
         guard::guard(&self.settings.budget, &mut record, Some(&guard::work(&plan)));
-        record.plan = Some(*plan);
+        record.plan = Some(plan);
         record.next = Some(next);
         let record = match self.ledger.create(&key, &record).await? {
             Ok(record) => record,

@@ -27,7 +27,7 @@ impl Runner {
             record.requests.push(copy_job(&self.route, &self.settings, &run, &manifest));
             count = count::count(self.bucket(), report, time.planning).await?;
         }
-        let work = |copied: Count| Work { listed: copied.objects, copied, large: Large::default() };
+        let work = |copied: Count| Work { listed: copied.objects, copied, large: Large::default(), ..Work::default() };
         guard::guard(&self.settings.budget, &mut record, count.map(work).as_ref());
         if self.settings.confirmation_required || self.settings.budget.limits != Limits::default() {
             Box::pin(self.cancel_older(report, time)).await?;

@@ -8,24 +8,31 @@ use jiff::{SignedDuration, Timestamp};
 use super::watch::Raised;
 use crate::config::{Budget, Route};
 use crate::cost::{Cost, Large, Work};
+use crate::job::JobKind;
 use crate::ledger::{RunRecord, State};
 use crate::notice::text;
 use crate::notice::{Finding, Severity};
-use crate::plan::{Count, Plan};
+use crate::plan::Plan;
+
+/// The size of copy-large's parts, as far as nothing speaks for another.
+const PART: u64 = 256 << 20;
 
 /// A job that nobody has confirmed by then fails.
 const CONFIRM_WITHIN: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// What a plan has its jobs do.
 pub(super) fn work(plan: &Plan) -> Work {
-    let copied = Count { objects: plan.objects, bytes: plan.bytes };
-    Work { listed: plan.rows, copied, large: Large::default() }
+    let large = plan.of(JobKind::Large);
+    // Each object is cut by itself, which makes one part more than its bytes do.
+    let parts = if large.objects == 0 { 0 } else { large.bytes.div_ceil(PART) + large.objects };
+    let (copied, restored) = (plan.of(JobKind::Copy), plan.of(JobKind::Restore));
+    Work { listed: plan.rows, copied, large: Large { all: large, parts }, restored }
 }
 
 /// Notes what a run will cost and which limits it is over; if any, its jobs will wait. `work` is none where nobody could count.
 pub(super) fn guard(budget: &Budget, record: &mut RunRecord, work: Option<&Work>) {
     record.cost = work.map(|work| Cost::estimate(&budget.prices, &budget.how, work));
-    record.over = if record.cost.as_ref().is_some_and(|cost| cost.objects == 0) {
+    record.over = if record.cost.as_ref().is_some_and(|cost| cost.objects + cost.restored.objects == 0) {
         Vec::new()
     } else {
         budget.limits.over(record.cost.as_ref())

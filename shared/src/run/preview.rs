@@ -30,7 +30,10 @@ impl Runner {
         }
         let limits = Limits { memory: self.memory, until: time.planning, whole: time.whole };
         for attempt in 0..ROUNDS {
-            let planner = Planner::new(&self.ledger, &self.route, &self.settings, report).preview(attempt);
+            let planner = Planner::new(&self.ledger, &self.route, &self.settings, report)
+                .filtered(&self.filters)
+                .restored(self.restored(&baseline.value, report).await?)
+                .preview(attempt);
             let plan = match planner.make(&baseline, limits).await {
                 Ok(Made::Whole(plan, _)) => plan,
                 Ok(Made::Unfinished) => return Ok(Handled::Unfinished),
@@ -42,7 +45,7 @@ impl Runner {
             record.state = State::Previewed;
             record.baseline = Some(baseline.etag.clone()).filter(|etag| etag.as_str() != NO_BASELINE);
             guard::guard(&self.settings.budget, &mut record, Some(&guard::work(&plan)));
-            record.plan = Some(*plan);
+            record.plan = Some(plan);
             // If it is there already, somebody else has previewed the same report.
             if let Ok(kept) = self.ledger.create(&key, &record).await? {
                 kept.value.log_preview();

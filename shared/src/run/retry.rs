@@ -123,7 +123,7 @@ impl Runner {
             state: State::Planned,
             planned: self.bucket().now(),
             baseline: Some(baseline.etag.clone()),
-            plan: Some(plan),
+            plan: Some(Box::new(plan)),
             next: None,
             requests,
             jobs: Vec::new(),

@@ -6,6 +6,7 @@ use crate::cost::{Limits, Over};
 use crate::job::{JobKind, JobRequest, RunId, Submitted, copy_job};
 use crate::ledger::Job;
 use crate::ledger::tests::{report, route};
+use crate::plan::Count;
 
 fn record() -> RunRecord {
     let report = report("2025-06-02T01-00Z", "aa");
@@ -16,7 +17,7 @@ fn record() -> RunRecord {
 }
 
 fn work(objects: u64) -> Work {
-    Work { listed: 100, copied: Count { objects, bytes: 1 << 30 }, large: Large::default() }
+    Work { listed: 100, copied: Count { objects, bytes: 1 << 30 }, large: Large::default(), ..Work::default() }
 }
 
 fn waits(record: &RunRecord) -> bool {

@@ -16,7 +16,7 @@ fn open(mode: CopyMode) -> RunRecord {
     let settings = crate::job::tests::settings();
     record.requests = vec![copy_job(&route, &settings, &RunId::of(&report), &Submitted::delivered(&report))];
     record.jobs = vec![Job { kind: JobKind::Copy, id: "job-1".to_owned() }];
-    record.plan = Some(Plan { objects: 10, ..Plan::default() });
+    record.plan = Some(Box::new(Plan { objects: 10, ..Plan::default() }));
     record.state = State::Open;
     record
 }
