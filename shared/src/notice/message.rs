@@ -208,6 +208,7 @@ fn run_text(
     line("Failed", run.failed.map(count));
     line("Of these, not found", run.not_found.filter(|n| *n > 0).map(count));
     line("Carried over to the next", run.carried_over.filter(|n| *n > 0).map(count));
+    line("Restores begun", run.restoring.map(count));
     line("Bytes planned", run.bytes.map(size));
     line("From report to outcome", run.duration_text());
     line("Estimated cost", run.estimated_cost.map(dollars));

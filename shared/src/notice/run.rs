@@ -40,6 +40,9 @@ pub struct RunSummary {
     /// Of the planned objects, those over 5 GB, which have a job of their own; none if there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub large: Option<u64>,
+    /// Archived objects whose restore has begun; none if there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restoring: Option<u64>,
     /// Bytes planned; none in mode `Everything`.
     pub bytes: Option<u64>,
     /// Tasks that succeeded; none before it is settled.
@@ -101,6 +104,7 @@ impl RunSummary {
             seconds: settled.and_then(|at| seconds_since(&record.report.time, at)),
             changed: plan.map(|plan| plan.objects.saturating_sub(plan.carried_over)),
             retried: plan.map(|plan| plan.carried_over),
+            restoring: outcome.map(|outcome| outcome.restoring).filter(|n| *n > 0),
             large: plan.map(|plan| plan.large.objects).filter(|n| *n > 0),
             bytes: plan.map(|plan| plan.bytes),
             copied: outcome.map(|outcome| outcome.copied).or(nothing),

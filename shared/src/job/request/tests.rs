@@ -196,3 +196,22 @@ fn the_job_for_large_objects_invokes_the_function_and_is_told_apart() {
     assert_eq!(invoke.invocation_schema_version.as_deref(), Some("2.0"));
     assert_eq!(invoke.user_arguments.unwrap()["run"], run.as_str());
 }
+
+#[test]
+fn the_job_that_restores_names_its_tier_and_days_and_is_told_apart() {
+    let (report, route, settings) = (report(), route(), settings());
+    let (run, manifest) = (RunId::of(&report), Submitted::delivered(&report));
+    let restoring = Restoring { tier: S3GlacierJobTier::Bulk, days: 14 };
+    let restore = restore_job(&route, &settings, &restoring, &run, &manifest);
+    let copy = copy_job(&route, &settings, &run, &manifest);
+    assert_ne!(restore.description(), copy.description());
+    assert_ne!(restore.request.client_request_token, copy.request.client_request_token);
+    assert_eq!((restore.restores(), copy.restores()), (Some(("BULK", 14)), None));
+
+    let text = serde_json::to_value(&restore).unwrap();
+    assert_eq!(serde_json::from_value::<JobRequest>(text.clone()).unwrap(), restore);
+    let expected = serde_json::json!({ "ExpirationInDays": 14, "GlacierJobTier": "BULK" });
+    assert_eq!(text["request"]["Operation"]["S3InitiateRestoreObject"], expected);
+    let sent = restore.input().unwrap().build().unwrap().operation.unwrap().s3_initiate_restore_object.unwrap();
+    assert_eq!((sent.expiration_in_days, sent.glacier_job_tier), (Some(14), Some(S3GlacierJobTier::Bulk)));
+}
