@@ -44,6 +44,20 @@ pub fn s3_control(config: &SdkConfig, region: &crate::names::Region) -> aws_sdk_
     aws_sdk_s3control::Client::from_conf(config)
 }
 
+/// An S3 client of a Region that waits for S3 to copy what is large: `UploadPartCopy` of 5 GB and
+/// `CompleteMultipartUpload` of thousands of parts take minutes.
+pub fn s3_patient(config: &SdkConfig, region: &crate::names::Region) -> aws_sdk_s3::Client {
+    let patience = Duration::from_mins(10);
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(3))
+        .read_timeout(patience)
+        .operation_attempt_timeout(patience)
+        .build();
+    let region = aws_config::Region::new(region.as_str().to_owned());
+    let config = aws_sdk_s3::config::Builder::from(config).region(region).timeout_config(timeouts).build();
+    aws_sdk_s3::Client::from_conf(config)
+}
+
 /// A Lambda client of the function's own Region.
 pub fn lambda(config: &SdkConfig) -> aws_sdk_lambda::Client {
     aws_sdk_lambda::Client::new(config)

@@ -14,6 +14,7 @@ pub mod event;
 mod fast;
 pub mod inventory;
 pub mod job;
+pub mod large;
 pub mod ledger;
 pub mod logging;
 pub mod names;

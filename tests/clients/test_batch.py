@@ -92,7 +92,7 @@ def test_errors_have_the_codes_and_statuses_of_aws(cloud):
     with pytest.raises(botocore.exceptions.ClientError) as error:
         cloud.client("s3control", region="eu-west-1").describe_job(AccountId=DESTINATION, JobId=job_id)
     assert code(error) == ("NoSuchJobException", 404)
-    operation = {"LambdaInvoke": {"FunctionArn": "f"}}
+    operation = {"S3PutObjectTagging": {"TagSet": []}}
     with pytest.raises(botocore.exceptions.ClientError) as error:
         tutorial.control.create_job(**request | {"Operation": operation, "ClientRequestToken": "other"})
     assert code(error) == ("BadRequestException", 400)

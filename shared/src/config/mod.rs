@@ -2,10 +2,12 @@
 //! [`ProcessEnv`], and that only when asked.
 
 mod budget;
+mod copying;
 mod filters;
 mod route;
 
 pub use budget::Budget;
+pub use copying::{COPY_SETTINGS, CopySettings};
 pub use filters::{FILTER_SETTINGS, FilterError, Filters, Glob};
 pub use route::{CopyMode, JOB_SETTINGS, JobSettings, ROUTE_SETTINGS, Restoring, Route};
 

@@ -13,6 +13,7 @@ use super::describe::{
 use super::error::BatchError;
 use super::job::{Job, Status, Update};
 use super::model::{CreateJobRequest, PutJobTaggingRequest};
+use super::validate::{JobSpec, Operation};
 use super::xml::{Members, answer, read};
 use super::{run, validate};
 use crate::Cloud;
@@ -121,20 +122,25 @@ impl<'a> Call<'a> {
                 format!("The role {} does not exist or cannot be assumed by S3 Batch Operations", spec.role_arn);
             return Err(BatchError::InvalidRequest(message));
         }
-        let target = spec.operation.target_resource.as_deref().unwrap_or_default();
-        let target = validate::bucket_of(target, "TargetResource")?;
-        if let Some(home) = self.cloud.store().region(&target)
-            && home != self.region
-        {
-            let message =
-                format!("The destination bucket {target} is in {home}: create the job there, not in {}", self.region);
-            return Err(BatchError::BadRequest(message));
-        }
+        self.in_its_region(&spec)?;
         let (job_id, new) = self.cloud.jobs().create((&self.account, self.region), request, spec, self.now)?;
         if new {
             run::start(self.cloud, &job_id);
         }
         Ok(answer(StatusCode::OK, "CreateJobResult", &CreateJobResult { job_id }))
+    }
+
+    /// A copy job is created in the Region of the bucket it copies to.
+    fn in_its_region(&self, spec: &JobSpec) -> Result<(), BatchError> {
+        let Operation::Copy(copy) = &spec.operation else { return Ok(()) };
+        let target = validate::bucket_of(copy.target_resource.as_deref().unwrap_or_default(), "TargetResource")?;
+        match self.cloud.store().region(&target) {
+            Some(home) if home != self.region => Err(BatchError::BadRequest(format!(
+                "The destination bucket {target} is in {home}: create the job there, not in {}",
+                self.region
+            ))),
+            _ => Ok(()),
+        }
     }
 
     fn describe(&self, id: &str) -> Answer {

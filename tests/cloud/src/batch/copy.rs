@@ -26,7 +26,7 @@ pub(super) struct Copier {
 
 impl Copier {
     /// Copies one object with the role's permissions.
-    pub(super) async fn copy(&self, task: &Task) -> Result<(), TaskFailure> {
+    pub(super) async fn copy(&self, task: &Task) -> Result<String, TaskFailure> {
         let key = self
             .encoding
             .decode(&task.encoded_key)
@@ -39,7 +39,7 @@ impl Copier {
         let input = self.input(&task.bucket, &key, version).map_err(|error| failure(&error))?;
         self.tagging(&task.bucket, &key, version, &input)?;
         let copied = self.cloud.s3().copy_object(crate::s3::request(&self.role, input)).await;
-        copied.map(|_| ()).map_err(|error| failure(&error))
+        copied.map(|_| "Successful".to_owned()).map_err(|error| failure(&error))
     }
 
     /// Without the tagging permissions every task fails, even where there are no tags.

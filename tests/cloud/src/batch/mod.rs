@@ -8,6 +8,7 @@ mod copy;
 mod describe;
 pub mod error;
 mod fetch;
+mod invoke;
 pub mod job;
 pub mod manifest;
 pub mod model;
@@ -54,6 +55,9 @@ pub struct Jobs {
     placeholder: AtomicBool,
 }
 
+/// How often a task is tried whose function says `TemporaryFailure`, unless set.
+const ATTEMPTS: u32 = 5;
+
 #[derive(Debug, Default)]
 struct Known {
     jobs: HashMap<String, Job>,
@@ -61,6 +65,7 @@ struct Known {
     replayed: ReplayedToken,
     tokens_last: Option<SignedDuration>,
     active_limit: Option<usize>,
+    attempts: Option<u32>,
     director: Director,
     waiting: HashMap<String, oneshot::Sender<Ticket>>,
     created: u64,
@@ -102,6 +107,15 @@ impl Jobs {
     /// `TooManyRequestsException`; any number unless set.
     pub fn set_active_limit(&self, limit: Option<usize>) {
         self.known().active_limit = limit;
+    }
+
+    /// How often a task of `LambdaInvoke` is tried that ends in `TemporaryFailure`. AWS does not say.
+    pub fn set_attempts(&self, attempts: u32) {
+        self.known().attempts = Some(attempts);
+    }
+
+    fn attempts(&self) -> u32 {
+        self.known().attempts.unwrap_or(ATTEMPTS)
     }
 
     /// What a replayed token is answered with from now on.

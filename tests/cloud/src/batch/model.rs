@@ -52,8 +52,9 @@ pub struct JobOperation {
     /// `CopyObject` for every row.
     #[serde(rename = "S3PutObjectCopy", skip_serializing_if = "Option::is_none")]
     pub copy: Option<CopyOperation>,
-    #[serde(rename = "LambdaInvoke", skip_serializing)]
-    pub(crate) lambda: Option<IgnoredAny>,
+    /// A function for every row.
+    #[serde(rename = "LambdaInvoke", skip_serializing_if = "Option::is_none")]
+    pub lambda: Option<InvokeOperation>,
     #[serde(rename = "S3PutObjectAcl", skip_serializing)]
     pub(crate) acl: Option<IgnoredAny>,
     #[serde(rename = "S3PutObjectTagging", skip_serializing)]
@@ -157,6 +158,21 @@ pub struct CopyOperation {
     /// The checksum to compute.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checksum_algorithm: Option<String>,
+}
+
+/// `LambdaInvoke`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct InvokeOperation {
+    /// The function's ARN.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub function_arn: Option<String>,
+    /// `1.0` (also when absent) or `2.0`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invocation_schema_version: Option<String>,
+    /// What the function is told beside the task; `2.0` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_arguments: Option<Entries>,
 }
 
 /// `NewObjectMetadata`.

@@ -11,8 +11,8 @@ use super::manifest::{Task, Wanted};
 pub struct Outcome {
     /// The row it was.
     pub task: Task,
-    /// What S3 refused, if it did.
-    pub result: Result<(), TaskFailure>,
+    /// The message of its success, or what S3 or the function refused.
+    pub result: Result<String, TaskFailure>,
 }
 
 /// Why a task failed.
@@ -88,7 +88,7 @@ pub fn rows(outcomes: &[&Outcome]) -> Result<Vec<u8>, csv::Error> {
             Wanted::Current | Wanted::Missing => "",
         };
         let (status, http, code, message) = match result {
-            Ok(()) => ("succeeded", 200, "", "Successful"),
+            Ok(message) => ("succeeded", 200, "", message.as_str()),
             Err(failure) => ("failed", failure.status, failure.code.as_str(), failure.message.as_str()),
         };
         writer.write_record([&task.bucket, &task.encoded_key, version, status, &http.to_string(), code, message])?;
@@ -115,7 +115,7 @@ mod tests {
             Outcome { task: task("image_14975", Wanted::Current), result: Err(failure) },
             Outcome {
                 task: task("sub/directory/AS21.tiff.zst", Wanted::Version("886twyul.uJ3".to_owned())),
-                result: Ok(()),
+                result: Ok("Successful".to_owned()),
             },
         ];
         assert_eq!(String::from_utf8(rows(&outcomes.iter().collect::<Vec<_>>()).unwrap()).unwrap(), documented);

@@ -5,12 +5,13 @@ use futures::StreamExt;
 
 use super::copy::Copier;
 use super::fetch::{ReportPlace, tasks};
+use super::invoke::Invoker;
 use super::job::{Failure, Status};
 use super::manifest::{Encoding, Task};
 use super::model::CSV;
-use super::report::{Outcome, PLACEHOLDER};
+use super::report::{Outcome, PLACEHOLDER, TaskFailure};
 use super::script::{JobScript, ReportScript};
-use super::validate::JobSpec;
+use super::validate::{JobSpec, Operation};
 use crate::Cloud;
 use crate::activity::Ticket;
 use crate::identity::Principal;
@@ -134,6 +135,36 @@ fn goes_on(cloud: &Cloud, id: &str, script: &JobScript, done: usize) -> bool {
     cloud.jobs().with(id, |job| job.status() == Status::Active).unwrap_or(false)
 }
 
+/// Does the tasks of one job.
+enum Worker {
+    Copy(Copier),
+    Invoke(Invoker),
+}
+
+impl Worker {
+    fn of(cloud: &Cloud, id: &str, role: &Principal, spec: &JobSpec) -> Self {
+        let (cloud, role) = (cloud.clone(), role.clone());
+        match &spec.operation {
+            Operation::Copy(operation) => {
+                let format = spec.manifest.spec.as_ref().and_then(|s| s.format.as_deref());
+                let encoding = if format == Some(CSV) { Encoding::Percent } else { Encoding::Form };
+                Self::Copy(Copier { cloud, role, operation: *operation.clone(), encoding })
+            }
+            Operation::Invoke(operation) => {
+                let attempts = cloud.jobs().attempts();
+                Self::Invoke(Invoker { cloud, role, operation: operation.clone(), job_id: id.to_owned(), attempts })
+            }
+        }
+    }
+
+    async fn work(&self, task: &Task) -> Result<String, TaskFailure> {
+        match self {
+            Self::Copy(copier) => copier.copy(task).await,
+            Self::Invoke(invoker) => invoker.invoke(task).await,
+        }
+    }
+}
+
 /// Runs tasks until all have run or the job is no longer Active, and returns how those ended that ran.
 async fn run_tasks(
     cloud: &Cloud,
@@ -146,10 +177,7 @@ async fn run_tasks(
     if !goes_on(cloud, id, script, 0) {
         return Vec::new();
     }
-    let format = spec.manifest.spec.as_ref().and_then(|s| s.format.as_deref());
-    let encoding = if format == Some(CSV) { Encoding::Percent } else { Encoding::Form };
-    let copier = Copier { cloud: cloud.clone(), role: role.clone(), operation: spec.operation.clone(), encoding };
-    let copier = &copier;
+    let worker = &Worker::of(cloud, id, role, spec);
     let mut running = futures::stream::iter(0..tasks.len())
         .map(|row| async move {
             // The work is done in memory and would never yield by itself: other requests need their turn.
@@ -158,7 +186,7 @@ async fn run_tasks(
             let scripted = script.tasks.as_ref().and_then(|of| of(&task.encoded_key));
             let result = match scripted {
                 Some(failure) => Err(failure),
-                None => copier.copy(task).await,
+                None => worker.work(task).await,
             };
             Outcome { task: task.clone(), result }
         })

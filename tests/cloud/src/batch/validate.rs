@@ -1,7 +1,9 @@
 //! What `CreateJob` takes: the constraints of the service model and the rules the documentation adds. Pure.
 
 use super::error::BatchError;
-use super::model::{CSV, CopyOperation, CreateJobRequest, INVENTORY, JobManifest, JobOperation, JobReport, Tag};
+use super::model::{
+    CSV, CopyOperation, CreateJobRequest, INVENTORY, InvokeOperation, JobManifest, JobOperation, JobReport, Tag,
+};
 use crate::identity::AccountId;
 
 /// A request whose required members are there.
@@ -10,7 +12,7 @@ pub struct JobSpec {
     /// Waits for a person.
     pub confirmation_required: bool,
     /// What each task does.
-    pub operation: CopyOperation,
+    pub operation: Operation,
     /// Where the completion report goes; its members are checked where it is enabled.
     pub report: JobReport,
     /// 1–64 characters.
@@ -27,15 +29,30 @@ pub struct JobSpec {
     pub tags: Vec<Tag>,
 }
 
+/// What each task of a job does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Operation {
+    /// `S3PutObjectCopy`
+    Copy(Box<CopyOperation>),
+    /// `LambdaInvoke`
+    Invoke(InvokeOperation),
+}
+
 impl JobSpec {
     /// The operation's name, as `ListJobs` shows it.
     pub fn operation_name(&self) -> &'static str {
-        "S3PutObjectCopy"
+        match self.operation {
+            Operation::Copy(_) => "S3PutObjectCopy",
+            Operation::Invoke(_) => "LambdaInvoke",
+        }
     }
 
     /// As `DescribeJob` shows it.
     pub fn operation(&self) -> JobOperation {
-        JobOperation { copy: Some(self.operation.clone()), ..JobOperation::default() }
+        match &self.operation {
+            Operation::Copy(copy) => JobOperation { copy: Some(*copy.clone()), ..JobOperation::default() },
+            Operation::Invoke(invoke) => JobOperation { lambda: Some(invoke.clone()), ..JobOperation::default() },
+        }
     }
 }
 
@@ -203,14 +220,47 @@ fn check_manifest(manifest: &JobManifest) -> Result<(), BatchError> {
     }
 }
 
-fn operation(operation: &JobOperation) -> Result<CopyOperation, BatchError> {
+fn operation(operation: &JobOperation) -> Result<Operation, BatchError> {
     match operation.names()[..] {
-        ["S3PutObjectCopy"] => {}
-        // Later: LambdaInvoke, S3InitiateRestoreObject, S3PutObjectTagging.
-        [other] => return bad(format!("the operation {other} is not here")),
-        ref names => return bad(format!("Operation must have exactly one operation, not {names:?}")),
+        ["S3PutObjectCopy"] => {
+            let copy = operation.copy.clone().unwrap_or_default();
+            check_copy(&copy)?;
+            Ok(Operation::Copy(Box::new(copy)))
+        }
+        ["LambdaInvoke"] => {
+            let invoke = operation.lambda.clone().unwrap_or_default();
+            check_invoke(&invoke)?;
+            Ok(Operation::Invoke(invoke))
+        }
+        // Later: S3InitiateRestoreObject, S3PutObjectTagging.
+        [other] => bad(format!("the operation {other} is not here")),
+        ref names => bad(format!("Operation must have exactly one operation, not {names:?}")),
     }
-    let copy = operation.copy.clone().unwrap_or_default();
+}
+
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_control_LambdaInvokeOperation.html>
+fn check_invoke(invoke: &InvokeOperation) -> Result<(), BatchError> {
+    let arn = required(invoke.function_arn.as_deref(), "LambdaInvoke.FunctionArn")?;
+    length(arn, "LambdaInvoke.FunctionArn", 1024)?;
+    let version = invoke.invocation_schema_version.as_deref();
+    one_of(version, "LambdaInvoke.InvocationSchemaVersion", &["1.0", "2.0"])?;
+    let arguments = invoke.user_arguments.as_ref().map(|arguments| arguments.entry.as_slice()).unwrap_or_default();
+    if !arguments.is_empty() && version != Some("2.0") {
+        return bad("LambdaInvoke.UserArguments take InvocationSchemaVersion 2.0");
+    }
+    if arguments.len() > 10 {
+        return bad(format!("LambdaInvoke.UserArguments are up to 10, not {}", arguments.len()));
+    }
+    for argument in arguments {
+        length(&argument.key, "a key of LambdaInvoke.UserArguments", 64)?;
+        if argument.value.chars().count() > 1024 {
+            return bad(format!("LambdaInvoke.UserArguments: {} is longer than 1024 characters", argument.key));
+        }
+    }
+    Ok(())
+}
+
+fn check_copy(copy: &CopyOperation) -> Result<(), BatchError> {
     bucket_of(
         &required(copy.target_resource.clone(), "S3PutObjectCopy.TargetResource")?,
         "S3PutObjectCopy.TargetResource",
@@ -242,7 +292,7 @@ fn operation(operation: &JobOperation) -> Result<CopyOperation, BatchError> {
     {
         return bad(format!("an object has up to 10 tags, not {}", tagging.member.len()));
     }
-    Ok(copy)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use s3s::{S3Request, S3Response, S3Result, dto};
 
 use super::{
-    Backend, acl, buckets, copy, delete, get, inventory, listing, multipart, notification, policy, put, restore,
+    Backend, acl, buckets, copy, delete, get, inventory, listing, multipart, notification, part_copy, policy, put, restore,
     settings, tags, uploads,
 };
 
@@ -51,6 +51,7 @@ operations! {
         create_multipart_upload(dto::CreateMultipartUploadInput) -> dto::CreateMultipartUploadOutput = multipart::create;
         complete_multipart_upload(dto::CompleteMultipartUploadInput) -> dto::CompleteMultipartUploadOutput = multipart::complete;
         abort_multipart_upload(dto::AbortMultipartUploadInput) -> dto::AbortMultipartUploadOutput = multipart::abort;
+        upload_part_copy(dto::UploadPartCopyInput) -> dto::UploadPartCopyOutput = part_copy::upload_part_copy;
         list_parts(dto::ListPartsInput) -> dto::ListPartsOutput = uploads::list_parts;
         put_bucket_policy(dto::PutBucketPolicyInput) -> dto::PutBucketPolicyOutput = policy::put;
         put_bucket_inventory_configuration(dto::PutBucketInventoryConfigurationInput) -> dto::PutBucketInventoryConfigurationOutput = inventory::put;

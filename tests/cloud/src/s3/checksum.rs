@@ -121,7 +121,7 @@ impl Algorithm {
 impl Stored {
     /// Of the whole content.
     pub(super) fn full(algorithm: Algorithm, content: &Content) -> Self {
-        Self { algorithm, value: algorithm.of(content.chunks()), composite: false }
+        Self { algorithm, value: algorithm.of(content.hashed()), composite: false }
     }
 
     /// As S3 writes it.
@@ -218,7 +218,7 @@ pub(super) fn composite<'a>(algorithm: Algorithm, parts: impl Iterator<Item = &'
 /// MD5 of the bytes.
 pub(super) fn md5(content: &Content) -> [u8; 16] {
     let mut hasher = Md5::new();
-    content.chunks().for_each(|chunk| hasher.update(&chunk));
+    content.hashed().for_each(|chunk| hasher.update(&chunk));
     hasher.finalize()
 }
 

@@ -1,7 +1,8 @@
 //! An object's bytes: immutable, cheap to clone, shared by copies.
 //!
-//! Everything that reads bytes (hashing, ranges, bodies) goes through [`Content::chunks`] and [`Content::slice`], so
-//! that a kind of segment that holds no real bytes can stand beside [`Segment::Bytes`].
+//! Everything that reads bytes (ranges, bodies) goes through [`Content::chunks`] and [`Content::slice`], so that
+//! [`Segment::Sparse`], which holds no real bytes, stands beside [`Segment::Bytes`]. Hashes go through
+//! [`Content::hashed`], which describes what is sparse instead of reading it.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -28,12 +29,52 @@ pub(super) struct Content {
 #[derive(Debug, Clone)]
 enum Segment {
     Bytes(Bytes),
+    Sparse(Sparse),
+}
+
+/// A stretch of an endless sequence of bytes that a seed gives; it takes no space, whatever its length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Sparse {
+    seed: u64,
+    start: u64,
+    len: u64,
+}
+
+impl Sparse {
+    /// The eight bytes of a word; any two words, and any two seeds', differ (SplitMix64).
+    fn word(self, index: u64) -> [u8; 8] {
+        let mut x = self.seed.wrapping_add(index.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (x ^ (x >> 31)).to_le_bytes()
+    }
+
+    /// At most [`CHUNK`] bytes from `at` on.
+    fn chunk(self, at: u64) -> Bytes {
+        let from = self.start + at;
+        let wanted = index(self.len - at).min(CHUNK);
+        let skip = index(from % 8);
+        let mut bytes = Vec::with_capacity(wanted + 16);
+        for word in from / 8.. {
+            if bytes.len() >= skip + wanted {
+                break;
+            }
+            bytes.extend_from_slice(&self.word(word));
+        }
+        Bytes::from(bytes).slice(skip..skip + wanted)
+    }
+
+    /// Goes on where `self` ends.
+    fn continues(self, next: Self) -> bool {
+        self.seed == next.seed && self.start + self.len == next.start
+    }
 }
 
 impl Segment {
     fn len(&self) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
+            Self::Sparse(sparse) => sparse.len,
         }
     }
 
@@ -41,6 +82,9 @@ impl Segment {
     fn slice(&self, range: Range<u64>) -> Self {
         match self {
             Self::Bytes(bytes) => Self::Bytes(bytes.slice(index(range.start)..index(range.end))),
+            Self::Sparse(sparse) => {
+                Self::Sparse(Sparse { start: sparse.start + range.start, len: range.end - range.start, ..*sparse })
+            }
         }
     }
 
@@ -48,6 +92,7 @@ impl Segment {
     fn chunk(&self, at: u64) -> Bytes {
         match self {
             Self::Bytes(bytes) => bytes.slice(index(at)..bytes.len().min(index(at).saturating_add(CHUNK))),
+            Self::Sparse(sparse) => sparse.chunk(at),
         }
     }
 }
@@ -58,9 +103,22 @@ fn index(position: u64) -> usize {
 }
 
 impl Content {
+    /// Neighbours of one sparse sequence become one, so that what was cut and put together again is what it was.
     fn of(segments: Vec<Segment>) -> Self {
         let len = segments.iter().map(Segment::len).sum();
-        Self { segments: segments.into(), len }
+        let mut joined: Vec<Segment> = Vec::with_capacity(segments.len());
+        for segment in segments {
+            match (joined.last_mut(), segment) {
+                (Some(Segment::Sparse(last)), Segment::Sparse(next)) if last.continues(next) => last.len += next.len,
+                (_, segment) => joined.push(segment),
+            }
+        }
+        Self { segments: joined.into(), len }
+    }
+
+    /// The first `len` bytes of the sequence that `seed` gives.
+    pub(super) fn sparse(seed: u64, len: u64) -> Self {
+        Self::of(if len == 0 { Vec::new() } else { vec![Segment::Sparse(Sparse { seed, start: 0, len })] })
     }
 
     /// One after the other.
@@ -86,6 +144,25 @@ impl Content {
             start = end;
         }
         Self::of(segments)
+    }
+
+    /// What stands for the bytes in every digest: the bytes themselves, but of what is sparse its description. So an ETag
+    /// or checksum of sparse content is not that of its bytes; but it is the same for the same content, however it came
+    /// together, and another for any other.
+    pub(super) fn hashed(&self) -> impl Iterator<Item = Bytes> {
+        let segments = Arc::clone(&self.segments);
+        (0..segments.len()).flat_map(move |i| match &segments[i] {
+            Segment::Bytes(bytes) => {
+                let bytes = bytes.clone();
+                (0..bytes.len())
+                    .step_by(CHUNK)
+                    .map(|at| bytes.slice(at..bytes.len().min(at + CHUNK)))
+                    .collect::<Vec<_>>()
+            }
+            Segment::Sparse(Sparse { seed, start, len }) => {
+                vec![Bytes::from(format!("sparse {seed} from {start}, {len} bytes;"))]
+            }
+        })
     }
 
     /// The bytes in order, in pieces of at most 1 MiB.
@@ -197,6 +274,25 @@ mod tests {
                 assert_eq!(bytes(&all.slice(start..end)), expected);
             }
         }
+    }
+
+    #[test]
+    fn sparse_content_cut_and_joined_is_what_it_was() {
+        let whole = Content::sparse(7, 5_000_001);
+        let all = bytes(&whole);
+        assert_eq!(all.len(), 5_000_001);
+        assert_ne!(all, bytes(&Content::sparse(8, 5_000_001)));
+        let cuts = [0, 3, 4096, 1_048_577, 5_000_001];
+        let parts: Vec<_> = cuts.windows(2).map(|cut| whole.slice(cut[0]..cut[1])).collect();
+        for (part, cut) in parts.iter().zip(cuts.windows(2)) {
+            assert_eq!(bytes(part), &all[index(cut[0])..index(cut[1])]);
+        }
+        let again = Content::concat(&parts);
+        let digest = |content: &Content| content.hashed().flatten().collect::<Vec<u8>>();
+        assert_eq!(digest(&again), digest(&whole));
+        let swapped = Content::concat([&parts[1], &parts[0], &parts[2], &parts[3]]);
+        assert_ne!(digest(&swapped), digest(&whole));
+        assert_eq!(Content::sparse(1, 50_000_000_000_000).len(), 50_000_000_000_000);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `CopyObject`.
 
 use s3s::dto::{CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, MetadataDirective, TaggingDirective};
-use s3s::{S3Request, S3Result, s3_error};
+use s3s::{S3Error, S3Request, S3Result, s3_error};
 
 use super::Backend;
 use super::caller::{Caller, context};
@@ -13,14 +13,14 @@ use super::put::{ETag, MOST, New};
 use super::wanted::{Wanted, wanted};
 
 /// Where a copy comes from.
-struct Source {
-    bucket: String,
-    key: String,
-    version_id: Option<String>,
+pub(super) struct Source {
+    pub(super) bucket: String,
+    pub(super) key: String,
+    pub(super) version_id: Option<String>,
 }
 
 impl Source {
-    fn of(source: &CopySource) -> S3Result<Self> {
+    pub(super) fn of(source: &CopySource) -> S3Result<Self> {
         match source {
             CopySource::Bucket { bucket, key, version_id } => Ok(Self {
                 bucket: bucket.to_string(),
@@ -34,7 +34,7 @@ impl Source {
     }
 
     /// As the header and the condition key `s3:x-amz-copy-source` have it.
-    fn path(&self) -> String {
+    pub(super) fn path(&self) -> String {
         format!("{}/{}", self.bucket, self.key)
     }
 
@@ -43,6 +43,29 @@ impl Source {
         format!("s3:GetObject{}{what}", if self.version_id.is_some() { "Version" } else { "" })
     }
 }
+
+/// The one that either input names.
+macro_rules! find_source {
+    ($backend:expr, $reader:expr, $source:expr, $input:expr) => {
+        $crate::s3::copy::source_object(
+            $backend,
+            $reader,
+            $source,
+            &$crate::s3::conditions::ReadIf {
+                matches: $input.copy_source_if_match.clone(),
+                none_match: $input.copy_source_if_none_match.clone(),
+                modified_since: $input.copy_source_if_modified_since.clone(),
+                unmodified_since: $input.copy_source_if_unmodified_since.clone(),
+            },
+            [
+                $input.copy_source_sse_customer_algorithm.as_deref(),
+                $input.copy_source_sse_customer_key.as_deref(),
+                $input.copy_source_sse_customer_key_md5.as_deref(),
+            ],
+        )
+    };
+}
+pub(super) use find_source;
 
 /// `CopyObject`: the source is read and the copy written with the caller's permissions.
 pub(super) fn copy_object(backend: &Backend, mut req: S3Request<CopyObjectInput>) -> S3Result<CopyObjectOutput> {
@@ -53,8 +76,11 @@ pub(super) fn copy_object(backend: &Backend, mut req: S3Request<CopyObjectInput>
     let input = &mut req.input;
     let asked = wanted!(input);
 
-    let found = source_object(backend, &reader, &source, input)?;
+    let found = find_source!(backend, &reader, &source, input)?;
     let data = found.data()?;
+    if data.content.len() > MOST {
+        return Err(too_large());
+    }
     let wanted = directed(asked, input, data)?;
     if wanted.tags == Some(data.tags.clone()) && input.tagging.is_none() && !data.tags.is_empty() {
         reader.object(&source.action("Tagging"), &source.key)?;
@@ -104,7 +130,13 @@ pub(super) fn copy_object(backend: &Backend, mut req: S3Request<CopyObjectInput>
 }
 
 /// The version to copy, if it may be read, is what the caller expects and can be copied at all.
-fn source_object(backend: &Backend, reader: &Caller<'_>, source: &Source, input: &CopyObjectInput) -> S3Result<Found> {
+pub(super) fn source_object(
+    backend: &Backend,
+    reader: &Caller<'_>,
+    source: &Source,
+    conditions: &ReadIf,
+    [algorithm, key, key_md5]: [Option<&str>; 3],
+) -> S3Result<Found> {
     let found =
         find(backend, reader, &source.key, source.version_id.as_deref(), context()).map_err(|error| {
             match error.code() {
@@ -116,29 +148,20 @@ fn source_object(backend: &Backend, reader: &Caller<'_>, source: &Source, input:
             }
         })?;
     let data = found.data()?;
-    let conditions = ReadIf {
-        matches: input.copy_source_if_match.clone(),
-        none_match: input.copy_source_if_none_match.clone(),
-        modified_since: input.copy_source_if_modified_since.clone(),
-        unmodified_since: input.copy_source_if_unmodified_since.clone(),
-    };
     conditions.check_source(&found.object, data)?;
-    check_customer_key(
-        data,
-        input.copy_source_sse_customer_algorithm.as_deref(),
-        input.copy_source_sse_customer_key.as_deref(),
-        input.copy_source_sse_customer_key_md5.as_deref(),
-    )?;
+    check_customer_key(data, algorithm, key, key_md5)?;
     if data.is_archived(backend.cloud.clock().now()) {
         return Err(archived());
     }
-    if data.content.len() > MOST {
-        return Err(s3_error!(
-            InvalidRequest,
-            "The specified copy source is larger than the maximum allowable size for a copy source: {MOST}"
-        ));
-    }
     Ok(found)
+}
+
+/// More than one request copies.
+pub(super) fn too_large() -> S3Error {
+    s3_error!(
+        InvalidRequest,
+        "The specified copy source is larger than the maximum allowable size for a copy source: {MOST}"
+    )
 }
 
 /// What the copy will have: by the directives, the source's metadata and tags or those of the request. Storage class,

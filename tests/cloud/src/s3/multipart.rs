@@ -78,6 +78,29 @@ impl Backend {
             .read(&caller.bucket, |bucket| bucket.uploads.get(&(key.to_owned(), id.to_owned())).cloned())?;
         upload.ok_or_else(no_such_upload)
     }
+
+    /// What a part needs to know of its upload, whose other parts may be thousands: its algorithm, if the client named
+    /// one, and its encryption.
+    pub(super) fn upload_facts(
+        &self,
+        caller: &Caller<'_>,
+        key: &str,
+        id: &str,
+    ) -> S3Result<(Option<Algorithm>, Option<Encryption>)> {
+        let facts = self.cloud.store().read(&caller.bucket, |bucket| {
+            let upload = bucket.uploads.get(&(key.to_owned(), id.to_owned()))?;
+            Some((upload.algorithm, upload.wanted.encryption.clone()))
+        })?;
+        facts.ok_or_else(no_such_upload)
+    }
+}
+
+/// A part's number.
+pub(super) fn check_number(number: i32) -> S3Result<()> {
+    if (1..=10_000).contains(&number) {
+        return Ok(());
+    }
+    Err(s3_error!(InvalidArgument, "Part number must be an integer between 1 and 10000, inclusive"))
 }
 
 /// `CreateMultipartUpload`.
@@ -146,11 +169,9 @@ pub(super) async fn upload_part(backend: &Backend, mut req: S3Request<UploadPart
     let input = req.input;
     let keys = super::caller::context().with("s3:ObjectCreationOperation", "false");
     caller.object_with("s3:PutObject", &input.key, keys)?;
-    if !(1..=10_000).contains(&input.part_number) {
-        return Err(s3_error!(InvalidArgument, "Part number must be an integer between 1 and 10000, inclusive"));
-    }
-    let upload = backend.upload(&caller, &input.key, &input.upload_id)?;
-    match (declared.single()?, upload.algorithm) {
+    check_number(input.part_number)?;
+    let (algorithm, encryption) = backend.upload_facts(&caller, &input.key, &input.upload_id)?;
+    match (declared.single()?, algorithm) {
         (Some((given, _)), Some(expected)) if given != expected => {
             return Err(s3_error!(
                 InvalidRequest,
@@ -159,12 +180,12 @@ pub(super) async fn upload_part(backend: &Backend, mut req: S3Request<UploadPart
                 given.name().to_ascii_lowercase()
             ));
         }
-        (None, Some(_)) => declared.algorithm = upload.checksum_algorithm(),
+        (None, Some(algorithm)) => declared.algorithm = Some(ChecksumAlgorithm::from_static(algorithm.name())),
         _ => {}
     }
     let (md5, checksum) = declared.verify(&content)?;
     let part = Part { content, md5, checksum, last_modified: whole_seconds(backend.cloud.clock().now()) };
-    let encryption = upload.wanted.encryption.as_ref();
+    let encryption = encryption.as_ref();
     let mut output = UploadPartOutput {
         e_tag: Some(ETagHeader::Strong(part.etag())),
         server_side_encryption: encryption.and_then(Encryption::algorithm),
@@ -214,7 +235,7 @@ pub(super) fn complete(
     let digests: Vec<u8> = parts.iter().flat_map(|part| part.md5).collect();
     let new = New {
         key: &input.key,
-        etag: ETag::Exactly(format!("{}-{}", hex::encode(md5_of(&digests)), parts.len())),
+        etag: ETag::Parts(hex::encode(md5_of(&digests)), parts.len()),
         parts: parts.iter().map(|part| part.content.len()).collect(),
         content,
         checksum: Some(checksum),

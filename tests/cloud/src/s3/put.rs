@@ -13,6 +13,7 @@ use super::checksum::{Declared, Stored, show_sums, sums};
 use super::conditions::WriteIf;
 use super::content::{Content, Gather};
 use super::object::{Data, Encryption, Object, whole_seconds};
+use super::sparse::Sparse;
 use super::store::Bucket;
 use super::wanted::{Wanted, wanted};
 
@@ -35,8 +36,8 @@ pub(super) struct New<'a> {
 
 /// An ETag, given what the object turns out to be encrypted with.
 pub(super) enum ETag {
-    /// As it is.
-    Exactly(String),
+    /// The MD5 of the parts' MD5s, and how many there are.
+    Parts(String, usize),
     /// The content's MD5, which S3 shows only where SSE-S3 is used.
     Md5(String),
 }
@@ -93,7 +94,8 @@ fn data(new: New<'_>, bucket: &Bucket) -> Data {
         ETag::Md5(md5) if encryption == Encryption::S3 => md5,
         // Under KMS or customer keys an ETag is no digest of the plain bytes.
         ETag::Md5(_) => uuid::Uuid::new_v4().simple().to_string(),
-        ETag::Exactly(etag) => etag,
+        ETag::Parts(md5, parts) if encryption == Encryption::S3 => format!("{md5}-{parts}"),
+        ETag::Parts(_, parts) => format!("{}-{parts}", uuid::Uuid::new_v4().simple()),
     };
     let mut headers = wanted.headers;
     headers.content_type.get_or_insert_with(|| "binary/octet-stream".to_owned());
@@ -174,7 +176,7 @@ pub(super) async fn put_object(backend: &Backend, mut req: S3Request<PutObjectIn
     wanted.authorize(&caller, &input.key, wanted.tags.is_some(), &keys)?;
     conditions.authorize(&caller, &input.key)?;
     let (md5, checksum) = declared.verify(&content)?;
-    let new = New {
+    let mut new = New {
         key: &input.key,
         content,
         etag: ETag::Md5(hex::encode(md5)),
@@ -184,6 +186,9 @@ pub(super) async fn put_object(backend: &Backend, mut req: S3Request<PutObjectIn
         last_modified: None,
         event: "Put",
     };
+    if let Some(sparse) = Sparse::from_headers(&req.headers)? {
+        sparse.replace(&mut new);
+    }
     let written = backend.create(&caller, new, &conditions)?;
     let data = written.data()?;
     let mut output = PutObjectOutput {

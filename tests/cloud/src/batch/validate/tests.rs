@@ -21,7 +21,7 @@ fn what_botocore_writes_is_read_whole() {
     assert!(!spec.confirmation_required);
     assert_eq!((spec.token.as_str(), spec.priority, spec.description.as_deref()), ("tok", 10, Some("d")));
     assert_eq!(spec.tags, [Tag { key: "a".to_owned(), value: "b".to_owned() }]);
-    let copy = &spec.operation;
+    let Operation::Copy(copy) = &spec.operation else { panic!("{:?}", spec.operation) };
     assert_eq!(copy.target_key_prefix.as_deref(), Some("a & b"));
     assert_eq!(copy.new_object_tagging.as_ref().unwrap().member[0].value, "");
     let metadata = copy.new_object_metadata.as_ref().unwrap();
@@ -39,8 +39,12 @@ fn an_absent_confirmation_required_waits() {
 #[test]
 fn absent_tagging_copies_and_empty_tagging_leaves_none() {
     let tagging = "<NewObjectTagging><member><Key>t</Key><Value /></member></NewObjectTagging>";
-    assert_eq!(with(tagging, "").unwrap().operation.new_object_tagging, None);
-    assert_eq!(with(tagging, "<NewObjectTagging/>").unwrap().operation.new_object_tagging.unwrap().member, []);
+    let of = |replacement| match with(tagging, replacement).unwrap().operation {
+        Operation::Copy(copy) => copy.new_object_tagging,
+        Operation::Invoke(invoke) => panic!("{invoke:?}"),
+    };
+    assert_eq!(of(""), None);
+    assert_eq!(of("<NewObjectTagging/>").unwrap().member, []);
 }
 
 #[test]
@@ -86,7 +90,9 @@ fn each_violation_is_a_bad_request_that_names_its_member() {
 fn one_operation_that_is_not_here_is_named() {
     let from = BODY.find("<S3PutObjectCopy>").unwrap();
     let to = BODY.find("</Operation>").unwrap();
-    for (name, expected) in [("LambdaInvoke", "LambdaInvoke is not here"), ("S3ReplicateObject", "not here")] {
+    for (name, expected) in
+        [("LambdaInvoke", "LambdaInvoke.FunctionArn is required"), ("S3ReplicateObject", "not here")]
+    {
         let body = format!("{}<{name}></{name}>{}", &BODY[..from], &BODY[to..]);
         assert!(parse(&body).unwrap_err().to_string().contains(expected), "{name}");
     }
