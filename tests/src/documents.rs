@@ -88,6 +88,7 @@ impl Documents {
             (destination, "transship-demo-setup"),
             (destination, "transship-demo-create-job"),
             (destination, "transship-demo-settle-job"),
+            (destination, "transship-demo-copy-large"),
             (source, "transship-demo-source-access"),
         ] {
             let (arn, role) = read_role(account, name).await?;

@@ -5,6 +5,7 @@ pub mod clients;
 pub mod documents;
 pub mod events;
 pub mod files;
+pub mod large;
 pub mod notices;
 pub mod route;
 pub mod runs;

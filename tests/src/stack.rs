@@ -70,6 +70,14 @@ pub async fn deploy(
     attach(cloud, account, &template, "setup", "Setup").await?;
     let environment = attach(cloud, account, &template, "create-job", "CreateJob").await?;
     attach(cloud, account, &template, "settle-job", "SettleJob").await?;
+    // A job names it by its ARN, which setup lets the copy role invoke: so it is here under its whole name.
+    let name = template.properties("CopyLarge")?["FunctionName"].as_str().unwrap_or_default().to_owned();
+    if let Some(binary) =
+        tokio::task::spawn_blocking(cloud::lambda::binaries::build_or_find).await??.remove("copy-large")
+    {
+        cloud.functions().attach(&name, binary);
+    }
+    attach(cloud, account, &template, &name, "CopyLarge").await?;
     let mut triggers = Vec::new();
     for (name, resource) in [("create-job", "CreateJob"), ("settle-job", "SettleJob")] {
         let events = &template.properties(resource)?["Events"];

@@ -195,7 +195,19 @@ fn task(row: &csv::StringRecord) -> Result<Option<Failed<'_>>, String> {
         ("", code) | (code, _) => ("", code),
     };
     let key = EncodedKey::new(key).decode().map_err(|invalid| invalid.to_string())?;
-    Ok(Some((key, status.parse().ok(), code, message)))
+    Ok(Some(match said_by_function(code, message) {
+        Some((code, message)) => (key, (code == "NoSuchKey").then_some(404), code, message),
+        None => (key, status.parse().ok(), code, message),
+    }))
+}
+
+/// What copy-large says of a task that it did not do begins with a code of its own; status 200 is that of its invocation.
+fn said_by_function<'a>(code: &str, message: &'a str) -> Option<(&'a str, &'a str)> {
+    if !["PermanentFailure", "TemporaryFailure"].contains(&code) {
+        return None;
+    }
+    let (code, message) = message.split_once(": ")?;
+    (!code.is_empty() && code.bytes().all(|b| b.is_ascii_alphanumeric())).then_some((code, message))
 }
 
 /// Hashes what passes.

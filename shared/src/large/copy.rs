@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use aws_sdk_s3::Client;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use jiff::Timestamp;
 
 use super::error::LargeError;
 use super::parts::{LARGEST, Parts};
 use super::record::{Finished, Place, Record, Stage, Upload, folder, record_key};
-use super::source::{Source, finished, modified, size};
+use super::source::{Source, Tags, finished, modified, size};
 use super::task::{ResultCode, Task, TaskResult};
 use super::upload::{PartError, There};
 use crate::bucket::ManifestBucket;
@@ -26,6 +27,9 @@ const CONCURRENCY: usize = 64;
 /// How often an object is begun anew within one attempt, since others are at it too.
 const ROUNDS: u32 = 3;
 
+/// Attempts to create an upload, the first one included.
+const ATTEMPTS: u32 = 4;
+
 /// How long one attempt may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Time {
@@ -36,14 +40,14 @@ pub struct Time {
 }
 
 impl Time {
-    /// Of an invocation that has so long: a tenth of it, 90 seconds at most, for what was begun, and a fortieth, 15 seconds
-    /// at most, for the answer.
+    /// Of an invocation that has so long: a fifth of it, 90 seconds at most, for what was begun, and a tenth, 15 seconds at
+    /// most, for the answer.
     pub fn within(left: Duration) -> Self {
         let now = Instant::now();
         let before = |reserve: Duration| now + left.saturating_sub(reserve);
         Self {
-            stop: before((left / 10).min(Duration::from_secs(90))),
-            give_up: before((left / 40).min(Duration::from_secs(15))),
+            stop: before((left / 5).min(Duration::from_secs(90))),
+            give_up: before((left / 10).min(Duration::from_secs(15))),
         }
     }
 
@@ -118,7 +122,13 @@ impl Copier {
     /// Does one task, and says what became of it.
     pub async fn run(&self, task: &Task, time: &Time) -> TaskResult {
         let copied = match task.key() {
-            Ok(key) => Box::pin(self.copy(task, &key, time)).await,
+            // Whatever waits longer than that, an answer is better than none: Lambda would kill what has not answered.
+            Ok(key) => {
+                match tokio::time::timeout_at(time.give_up.into(), Box::pin(self.copy(task, &key, time))).await {
+                    Ok(copied) => copied,
+                    Err(_) => Err(LargeError::Late),
+                }
+            }
             Err(invalid) => Err(invalid.into()),
         };
         match copied {
@@ -225,10 +235,9 @@ impl Copier {
         if let Some(Kept { value: Record { stage: Stage::Starting, began, .. }, .. }) = before {
             self.abort_unrecorded(&place, began).await?;
         }
-        let upload = match self.create(source, &tags, &place).await {
+        let upload = match self.create_once(source, &tags, &place, starting.began).await {
             Ok(upload) => upload,
             Err(error) => {
-                // Nothing was begun, unless the answer was lost.
                 if error.result_code() == ResultCode::PermanentFailure {
                     self.ledger.bucket().delete(key).await.map_err(crate::ledger::LedgerError::from)?;
                 }
@@ -241,6 +250,27 @@ impl Copier {
             self.abort(&place, &upload).await?;
             Err(LargeError::Contended)
         }
+    }
+
+    /// Creates one upload: what a lost answer may have left is aborted before the call is made again.
+    async fn create_once(
+        &self,
+        source: &Source,
+        tags: &Tags,
+        place: &Place,
+        began: Timestamp,
+    ) -> Result<Upload, LargeError> {
+        let mut pause = Duration::from_millis(200);
+        for _ in 1..ATTEMPTS {
+            match self.create(source, tags, place).await {
+                Err(error) if error.result_code() == ResultCode::TemporaryFailure => {}
+                answer => return answer,
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+            self.abort_unrecorded(place, began).await?;
+        }
+        self.create(source, tags, place).await
     }
 
     /// Copies the parts that are missing, and puts the object together.

@@ -50,6 +50,9 @@ pub enum LargeError {
         /// Parts that it takes.
         parts: u64,
     },
+    /// The invocation's time is up, before or after the parts.
+    #[error("time is up; the next attempt goes on")]
+    Late,
     /// Another invocation works at the same object.
     #[error("another invocation is copying it; the next attempt sees what became of it")]
     Contended,
@@ -101,7 +104,7 @@ impl LargeError {
             Self::Archived(_) => "InvalidObjectState",
             Self::SourceChanged => "SourceChanged",
             Self::TooLarge(_) => "EntityTooLarge",
-            Self::TimeUp { .. } => "TimeUp",
+            Self::TimeUp { .. } | Self::Late => "TimeUp",
             Self::Contended => "Contended",
             Self::Aws { error, .. } => &error.code,
             Self::Ledger(_) => "Ledger",
@@ -111,7 +114,7 @@ impl LargeError {
     /// Whether Batch Operations is to try again.
     pub fn result_code(&self) -> ResultCode {
         let transient = match self {
-            Self::TimeUp { .. } | Self::Contended => true,
+            Self::TimeUp { .. } | Self::Late | Self::Contended => true,
             Self::Aws { error, .. } => error.class == Class::Transient,
             Self::Ledger(error) => error.class() == Class::Transient,
             Self::NotOurs { .. }

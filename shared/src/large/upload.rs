@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::operation::create_multipart_upload::builders::CreateMultipartUploadFluentBuilder;
 use aws_sdk_s3::types::{
     ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart, Part, ServerSideEncryption,
@@ -21,12 +22,16 @@ pub(super) type There = BTreeMap<u64, Part>;
 const MOST_UPLOADS: i32 = 100;
 
 impl Copier {
-    /// Creates an upload that carries all of the source but its bytes.
+    /// Creates an upload that carries all of the source but its bytes. Not tried again by the SDK: an answer that is lost
+    /// would leave an upload that nobody knows of.
     pub(super) async fn create(&self, source: &Source, tags: &Tags, place: &Place) -> Result<Upload, LargeError> {
         let request = self.destination.create_multipart_upload();
         let request = request.bucket(place.bucket.as_str()).key(place.key.as_str());
         let request = self.described(request.expected_bucket_owner(self.route.account.as_str()), source, tags);
+        let once = aws_sdk_s3::config::Builder::new().retry_config(RetryConfig::disabled());
         let created = request
+            .customize()
+            .config_override(once)
             .send()
             .await
             .map_err(|error| LargeError::aws(Side::Destination, AwsError::new("CreateMultipartUpload", &error)))?;

@@ -32,6 +32,10 @@ const READ_OBJECTS: [&str; 6] = [
     "s3:GetObjectVersionTagging",
 ];
 
+/// What `copy-large` reads of an object. Neither ACLs nor annotations: `UploadPartCopy` needs neither, and carries none.
+const READ_IN_PARTS: [&str; 4] =
+    ["s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectTagging", "s3:GetObjectVersionTagging"];
+
 /// A job reads annotations too, unless told not to (`AnnotationDirective`, COPY by default since June 2026).
 const READ_ANNOTATIONS: &str = "s3:GetObjectAnnotation";
 

@@ -15,6 +15,8 @@ pub struct RouteParameters {
     pub route: String,
     /// The copy role's ARN; its partition and account are the destination's.
     pub copy_role_arn: String,
+    /// `CopyLargeRoleArn`: the role of `copy-large`; empty where objects over 5 GB are not copied.
+    pub copy_large_role_arn: String,
     /// The Region of stack, source bucket and manifest bucket.
     pub region: String,
     /// `SourceAccountId`.
@@ -91,6 +93,7 @@ impl RouteParameters {
         // All are parsed before any is asked for: every wrong one is reported.
         let name = errors.parse("Route", &self.route);
         let role: Option<RoleArn> = errors.parse("CopyRoleArn", &self.copy_role_arn);
+        let copy_large_role: Option<RoleArn> = errors.optional("CopyLargeRoleArn", &self.copy_large_role_arn);
         let region: Option<Region> = errors.parse("Region", &self.region);
         let source_account = errors.parse("SourceAccountId", &self.source_account);
         let source_bucket = errors.parse("SourceBucket", &self.source_bucket);
@@ -106,10 +109,14 @@ impl RouteParameters {
         let report_prefix = errors.prefix("ReportPrefix", or(&self.report_prefix, "reports"));
         let manifest_key = errors.optional("InventoryKmsKeyArn", &self.manifest_key);
         let role = role?;
+        if let Some(large) = copy_large_role.as_ref().filter(|large| large.account() != role.account()) {
+            errors.add("CopyLargeRoleArn", large.as_str(), "expected a role of the copy role's account");
+        }
         Some(RouteSettings {
             name: name?,
             account: role.account().parse().ok()?,
             role,
+            copy_large_role,
             destination_region: destination_region.or_else(|| region.clone())?,
             region: region?,
             source_account: source_account?,

@@ -19,6 +19,8 @@ pub struct RouteSettings {
     pub account: AccountId,
     /// The copy role.
     pub role: RoleArn,
+    /// The role of `copy-large`, which copies objects over 5 GB; none where nobody does.
+    pub copy_large_role: Option<RoleArn>,
     /// The Region of stack, source bucket and manifest bucket.
     pub region: Region,
     /// The source bucket's owner.
@@ -90,6 +92,12 @@ impl RouteSettings {
     pub(super) fn function_role(&self, function: &str) -> Option<RoleArn> {
         let (partition, account, name) = (self.role.partition(), &self.account, &self.name);
         format!("arn:{partition}:iam::{account}:role/transship-{name}-{function}").parse().ok()
+    }
+
+    /// `copy-large`, by the name that template.yaml gives it.
+    pub(super) fn copy_large_function(&self) -> String {
+        let Self { role, region, account, name, .. } = self;
+        format!("arn:{}:lambda:{region}:{account}:function:transship-{name}-copy-large", role.partition())
     }
 
     pub(super) fn in_manifest_bucket(&self, folder: &str) -> String {

@@ -53,6 +53,12 @@ pub enum Purpose {
     RestoreSource,
     /// `create-job` asks by HeadObject whether they have been.
     AskSource,
+    /// `copy-large` reads the source's objects, with tags.
+    ReadSourceInParts,
+    /// As [`Purpose::ListSource`], for `copy-large`.
+    ListSourceInParts,
+    /// Jobs may invoke `copy-large`.
+    InvokeCopyLarge,
     /// Writing the copies.
     WriteDestination,
     /// Reading the delivered reports and the plans.
@@ -61,8 +67,12 @@ pub enum Purpose {
     WriteReports,
     /// Decrypting the source's objects.
     DecryptSource,
+    /// `copy-large` decrypts the source's objects.
+    DecryptSourceInParts,
     /// Encrypting the copies.
     EncryptDestination,
+    /// `copy-large` encrypts the copies.
+    EncryptDestinationInParts,
     /// Reading and writing encrypted manifests.
     UseManifestKey,
     /// `create-job` reads encrypted reports.

@@ -201,6 +201,7 @@ fn route_parameters(given: &Given) -> RouteParameters {
         destination_region: get("DestinationRegion"),
         destination_prefix: get("DestinationPrefix"),
         destination_key: get("KmsKeyArn"),
+        copy_large_role_arn: get("CopyLargeRoleArn"),
         manifest_bucket: get("ManifestBucket"),
         inventory_id: get("InventoryId"),
         manifest_key: get("InventoryKmsKeyArn"),

@@ -55,6 +55,7 @@ pub const PARAMETERS: &[Parameter] = &[
     Parameter::default("CopyAnnotations", "COPY_ANNOTATIONS", "false"),
     Parameter::default("RestoreArchived", "RESTORE_ARCHIVED", "Never"),
     Parameter::default("CopyRolePath", "COPY_ROLE_PATH", "/"),
+    Parameter::optional("CopyLargeRoleArn", "COPY_LARGE_ROLE_ARN"),
     Parameter::optional("PermissionsBoundaryArn", "PERMISSIONS_BOUNDARY_ARN"),
     Parameter::optional("RoleTags", "ROLE_TAGS"),
     Parameter::optional("SourceAccessRoleArn", "SOURCE_ACCESS_ROLE_ARN"),

@@ -122,3 +122,15 @@ fn errors_are_grouped_with_three_examples_in_bounded_memory() {
     assert_eq!(groups.last().unwrap().code, "others");
     assert_eq!(groups.iter().map(|group| group.objects).sum::<u64>(), 1007);
 }
+
+#[test]
+fn what_copy_large_says_has_a_code_of_its_own() {
+    let text = "b,gone,,failed,200,PermanentFailure,NoSuchKey: gone is not there any more\n\
+        b,slow,,failed,200,TemporaryFailure,\"TimeUp: time is up, 3 of 9 parts are copied\"\n\
+        b,dead,,failed,200,PermanentFailure,Lambda returned function error: it crashed\n";
+    let (counts, failed) = read_all(text).unwrap();
+    let expected =
+        [("gone", Some(404), "NoSuchKey"), ("slow", None, "TimeUp"), ("dead", Some(200), "PermanentFailure")];
+    assert_eq!(counts, (0, 3));
+    assert_eq!(failed, expected.map(|(key, status, code)| (key.to_owned(), status, code.to_owned())));
+}

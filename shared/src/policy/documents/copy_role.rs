@@ -27,6 +27,7 @@ pub fn copy_role_trust(route: &RouteSettings) -> PolicyDocument {
 ///   every PUT copy; the role cannot delete;
 /// - the manifest bucket: delivered reports and plans are read (manifest.json *and* data files; by version, since the
 ///   bucket is versioned), completion reports written. The ledger is out of its reach;
+/// - `copy-large`, invoked for objects over 5 GB, where there is one;
 /// - the KMS keys that are named, see [`key_statements`].
 pub fn copy_role_policy(route: &RouteSettings) -> PolicyDocument {
     let owner = &route.sid_prefix();
@@ -34,7 +35,7 @@ pub fn copy_role_policy(route: &RouteSettings) -> PolicyDocument {
     let write: Vec<_> = WRITE_OBJECTS.into_iter().chain(annotations).collect();
     let mut statements = vec![
         Statement::allow(owner, Purpose::ReadSource, &read_actions(route)).on([route.source_objects()]),
-        list_source(route),
+        list_source(route, Purpose::ListSource),
         Statement::allow(owner, Purpose::WriteDestination, &write).on([route.destination_objects()]),
         Statement::allow(owner, Purpose::ReadManifests, &["s3:GetObject", "s3:GetObjectVersion"])
             .on([route.inventory_objects(), route.in_manifest_bucket(PLANS)]),
@@ -42,6 +43,10 @@ pub fn copy_role_policy(route: &RouteSettings) -> PolicyDocument {
             .on([route.in_manifest_bucket(route.report_prefix.as_str())]),
     ];
     statements.extend(restore_source(route));
+    if route.copy_large_role.is_some() {
+        let invoke = Statement::allow(owner, Purpose::InvokeCopyLarge, &["lambda:InvokeFunction"]);
+        statements.push(invoke.on([route.copy_large_function()]));
+    }
     statements.extend(key_statements(route));
     PolicyDocument::new(statements)
 }
@@ -50,9 +55,9 @@ pub fn copy_role_policy(route: &RouteSettings) -> PolicyDocument {
 ///
 /// Under a source prefix it is conditioned on `s3:prefix`, so that the role cannot list what it does not copy. AWS does
 /// not say whether the answer of a read meets that condition: where it does not, a missing object reads "access denied".
-pub(super) fn list_source(route: &RouteSettings) -> Statement {
+pub(super) fn list_source(route: &RouteSettings, purpose: Purpose) -> Statement {
     let bucket = route.bucket_arn(&route.source_bucket);
-    let list = Statement::allow(&route.sid_prefix(), Purpose::ListSource, &["s3:ListBucket"]).on([bucket]);
+    let list = Statement::allow(&route.sid_prefix(), purpose, &["s3:ListBucket"]).on([bucket]);
     match route.source_folder() {
         folder if folder.is_empty() => list,
         folder => list.when("StringLike", "s3:prefix", format!("{folder}*")),

@@ -14,17 +14,25 @@ pub struct KeyGrant {
 
 /// What the policies of the named keys must allow.
 ///
-/// A key of another account than the destination's must name the copy role in its policy. One of the destination account
+/// A key of another account than the destination's must name the copy role, and `copy-large`'s, in its policy. One of the destination account
 /// needs it only where its policy does not hand permissions over to IAM (the default statement for the account's root).
 /// The manifest key's policy must always let S3 encrypt the reports that it delivers, and `create-job` reads them.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/configure-inventory.html#configure-inventory-kms-key-policy>
 pub fn key_grants(route: &RouteSettings) -> Vec<KeyGrant> {
     let mut grants = Vec::new();
+    let in_parts = |purpose, actions| {
+        let large = route.copy_large_role.clone().map(Principal::Role)?;
+        Some(Statement::allow(&route.sid_prefix(), purpose, actions).by(large).on(everything()))
+    };
     for key in &route.source_keys {
-        add(&mut grants, key, vec![to_role(route, Purpose::DecryptSource, &["kms:Decrypt"])]);
+        let mut statements = vec![to_role(route, Purpose::DecryptSource, &["kms:Decrypt"])];
+        statements.extend(in_parts(Purpose::DecryptSourceInParts, &["kms:Decrypt"]));
+        add(&mut grants, key, statements);
     }
     if let Some(key) = &route.destination_key {
-        add(&mut grants, key, vec![to_role(route, Purpose::EncryptDestination, &KEY_USE)]);
+        let mut statements = vec![to_role(route, Purpose::EncryptDestination, &KEY_USE)];
+        statements.extend(in_parts(Purpose::EncryptDestinationInParts, &KEY_USE));
+        add(&mut grants, key, statements);
     }
     if let Some(key) = &route.manifest_key {
         let deliver = Statement::allow(&route.sid_prefix(), Purpose::EncryptInventory, &["kms:GenerateDataKey"]);

@@ -20,7 +20,7 @@ const MAX_KEY: usize = 1024;
 pub(super) struct Copier {
     pub(super) cloud: Cloud,
     pub(super) role: Principal,
-    pub(super) operation: CopyOperation,
+    pub(super) operation: Box<CopyOperation>,
     pub(super) encoding: Encoding,
 }
 

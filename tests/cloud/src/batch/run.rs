@@ -148,7 +148,7 @@ impl Worker {
             Operation::Copy(operation) => {
                 let format = spec.manifest.spec.as_ref().and_then(|s| s.format.as_deref());
                 let encoding = if format == Some(CSV) { Encoding::Percent } else { Encoding::Form };
-                Self::Copy(Copier { cloud, role, operation: *operation.clone(), encoding })
+                Self::Copy(Copier { cloud, role, operation: operation.clone(), encoding })
             }
             Operation::Invoke(operation) => {
                 let attempts = cloud.jobs().attempts();

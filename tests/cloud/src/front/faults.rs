@@ -30,6 +30,8 @@ pub struct Seen {
     pub operation: String,
     /// The path, percent-encoded; `/BUCKET/KEY` for S3.
     pub path: String,
+    /// The query, percent-encoded.
+    pub query: String,
     /// The ARN of whoever signed it.
     pub principal: String,
     /// The function whose process sent it.
@@ -194,6 +196,7 @@ impl Faults {
             service,
             operation,
             path: request.uri().path().to_owned(),
+            query: request.uri().query().unwrap_or_default().to_owned(),
             principal: principal.map(|principal| principal.arn()).unwrap_or_default(),
             function,
         };

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 /// Every function of Transship that runs on the local cloud: package, binary and function carry one name.
-pub const FUNCTIONS: &[&str] = &["create-job", "settle-job", "setup"];
+pub const FUNCTIONS: &[&str] = &["copy-large", "create-job", "settle-job", "setup"];
 
 /// Why there are no binaries to attach.
 #[derive(Debug, thiserror::Error)]
