@@ -55,7 +55,7 @@ pub struct Ended {
 impl Route {
     /// Creates the job that has copy-large copy `keys` of the source bucket, and waits for its end; what became of each, by key.
     pub async fn copy_large(&self, run: &str, keys: &[&str]) -> Result<BTreeMap<String, Ended>, Error> {
-        let id = self.start_copy_large(run, keys).await?;
+        let id = Box::pin(self.start_copy_large(run, keys)).await?;
         self.cloud.activity().settled().await;
         self.ended(&id).await
     }
@@ -88,7 +88,7 @@ impl Route {
         let etag = self.put_kept(&key, manifest.to_string()).await?;
         let submitted = Submitted { key: ObjectKey::from_plain(key), etag: etag.parse()?, version_id: None };
         let request = large_job(&route, &settings, &function, &RunId::new(run, &submitted.etag), &submitted);
-        let created = request.input()?.send_with(&self.destination.s3control).await?;
+        let created = Box::pin(request.input()?.send_with(&self.destination.s3control)).await?;
         created.job_id.ok_or_else(|| "CreateJob gave no id".into())
     }
 

@@ -155,7 +155,7 @@ impl Copier {
             if source.identity.size <= LARGEST {
                 return self.copy_small(&source, &place).await;
             }
-            if let Round::Copied(copied) = self.round(&source, &place, time).await? {
+            if let Round::Copied(copied) = Box::pin(self.round(&source, &place, time)).await? {
                 return Ok(copied);
             }
         }

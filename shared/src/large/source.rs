@@ -128,7 +128,7 @@ impl Copier {
         let Some(head) = self.there(place).await? else { return Ok(false) };
         let settings = &self.settings;
         let class = head.storage_class().unwrap_or(&StorageClass::Standard);
-        let key = settings.kms_key.as_ref().map(|key| key.as_str());
+        let key = settings.kms_key.as_ref().map(crate::names::KmsKeyArn::as_str);
         let same = head.e_tag().and_then(|etag| etag.parse().ok()) == Some(source.identity.etag.clone())
             && size(&head) == source.identity.size
             && Headers::of(&head) == source.headers
