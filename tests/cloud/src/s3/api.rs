@@ -3,8 +3,8 @@
 use s3s::{S3Request, S3Response, S3Result, dto};
 
 use super::{
-    Backend, acl, buckets, copy, delete, get, inventory, listing, multipart, notification, part_copy, policy, put, restore,
-    settings, tags, uploads,
+    Backend, acl, buckets, copy, delete, get, inventory, listing, multipart, notification, part_copy, policy, put,
+    restore, settings, tags, uploads,
 };
 
 /// The trait's methods, by how the functions behind them take their request.
