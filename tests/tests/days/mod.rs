@@ -81,6 +81,14 @@ impl Days {
         put.storage_class(aws_sdk_s3::types::StorageClass::DeepArchive).send().await.unwrap();
     }
 
+    /// Gives create-job another setting.
+    pub(crate) fn set(&self, name: &str, value: &str) {
+        let functions = self.route.cloud.functions();
+        let mut settings = functions.settings("create-job").unwrap();
+        settings.environment.insert(name.to_owned(), value.to_owned());
+        functions.configure(&self.route.cloud, "create-job", settings).unwrap();
+    }
+
     /// The copy of an object.
     pub(crate) async fn copy(&self, key: &str) -> Option<(Vec<u8>, String)> {
         object(&self.route.destination, DESTINATION_BUCKET, key).await.ok()
@@ -239,7 +247,9 @@ impl Days {
         let mut jobs: BTreeMap<String, Vec<String>> = BTreeMap::new();
         while let Some(page) = pages.next().await {
             for job in page.unwrap().jobs.unwrap_or_default() {
-                let run = job.description.unwrap_or_default().rsplit(' ').next().unwrap_or_default().to_owned();
+                let description = job.description.unwrap_or_default();
+                let run =
+                    description.split(' ').skip_while(|word| *word != "run").nth(1).unwrap_or_default().to_owned();
                 jobs.entry(run).or_default().extend(job.job_id);
             }
         }
