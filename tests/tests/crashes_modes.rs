@@ -5,6 +5,7 @@
 
 mod days;
 
+use aws_sdk_s3control::types::JobProgressSummary;
 use cloud::batch::ReplayedToken;
 use cloud::front::{Fault, Mishap, When};
 use days::Days;
@@ -147,6 +148,6 @@ async fn a_plan_in_parts_is_written_whole_or_not_at_all() {
     let head = days.route.destination.s3.head_object().bucket(MANIFEST_BUCKET).key(&file).send().await.unwrap();
     assert!(head.e_tag().unwrap().contains('-'), "{file} of {} was to be in parts: {head:?}", manifest.key);
     let job = days.route.job(&records.last().unwrap().jobs[0].id).await.unwrap();
-    let copied = job.progress_summary().and_then(|done| done.number_of_tasks_succeeded());
+    let copied = job.progress_summary().and_then(JobProgressSummary::number_of_tasks_succeeded);
     assert_eq!(copied, Some(i64::try_from(plan.objects).unwrap()));
 }
