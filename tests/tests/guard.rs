@@ -113,7 +113,11 @@ async fn each_limit_makes_a_run_wait_and_confirming_completes_it_as_usual() {
         assert!(raised["what"].as_str().unwrap().contains("3 objects, 2.9 KiB, estimated at $0.25"), "{raised:#}");
         let page = String::from_utf8(route.kept("ledger/status.html").await.unwrap().unwrap()).unwrap();
         assert!(page.contains("waiting for confirmation") && page.contains("update-job-status"), "{page}");
-        assert_eq!(copies(&route).await, 0);
+        let notice = route.notices().unwrap().pop().unwrap();
+        for part in [text, "--requested-job-status Ready", "--requested-job-status Cancelled", run.jobs[0].id.as_str()] {
+            assert!(notice.text.contains(part), "{part}: {}", notice.text);
+        }
+        assert_eq!((&notice.told["severity"], copies(&route).await), (&"alarm".into(), 0));
 
         obey(&route, raised, "Ready").await;
         let run = again(&route, &run).await;

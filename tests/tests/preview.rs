@@ -86,6 +86,9 @@ async fn a_preview_tells_and_changes_nothing() {
     {
         assert!(told.contains(part), "{part}: {told}");
     }
+    let notice = route.notices().unwrap().pop().unwrap();
+    assert!(notice.subject.contains("previewed") && notice.text.contains("no job was made"), "{notice:?}");
+    assert_eq!((&notice.told["state"], &notice.told["changed"]), (&"previewed".into(), &3.into()));
     let page = String::from_utf8(route.kept("ledger/status.html").await.unwrap().unwrap()).unwrap();
     assert!(page.contains("previewed") && page.contains("Nothing is copied in mode Preview"), "{page}");
     let status: Value = serde_json::from_slice(&route.kept("ledger/status.json").await.unwrap().unwrap()).unwrap();

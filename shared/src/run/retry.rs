@@ -130,6 +130,7 @@ impl Runner {
             carried: lists,
             driven: None,
             outcome: None,
+            telling: None,
             told: None,
             ..before
         };
