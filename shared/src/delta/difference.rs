@@ -104,7 +104,7 @@ pub fn difference(input: &Input<'_>, baseline: Baseline, sink: &mut dyn Sink) ->
     let hash = baseline.key().of_objects();
     let over = |_: OverBudget| DeltaError::OverMemory { budget: input.budget.unwrap_or_default() };
     let comparison = Comparison::new(baseline, input.budget).map_err(over)?;
-    let run = Run { input, comparison: &comparison, hash, wants_changed: sink.wants_changed() };
+    let run = Run { input, comparison: &comparison, hash: &hash, wants_changed: sink.wants_changed() };
     let threads = input.threads.clamp(1, input.files.len().max(1));
     let queue = Queue::new(input.files.len(), threads);
     let counts = std::thread::scope(|scope| {
@@ -126,23 +126,25 @@ pub fn difference(input: &Input<'_>, baseline: Baseline, sink: &mut dyn Sink) ->
     if let Some(error) = queue.into_error() {
         return Err(error);
     }
-    Ok(outcome(counts?, comparison))
+    Ok(outcome(counts?, comparison, input.threads))
 }
 
-fn outcome(mut counts: Counts, comparison: Comparison) -> Outcome {
-    let compared = comparison.finish();
+fn outcome(mut counts: Counts, comparison: Comparison, threads: usize) -> Outcome {
+    let compared = comparison.finish(threads);
     while counts.left_out.last() == Some(&0) {
         counts.left_out.pop();
     }
+    // What stands in the baseline has a mark there: two threads that meet it at once would both count it.
+    let taken = counts.rows - counts.left_out.iter().sum::<u64>() + counts.kept;
     Outcome {
         rows: counts.rows,
         changed: counts.changed,
         carried: counts.carried,
-        unchanged: counts.unchanged,
+        unchanged: compared.met.saturating_sub(counts.carried + counts.kept),
         gone: compared.unmet.saturating_sub(counts.known_left_out),
         left_out: counts.left_out,
         bytes: counts.bytes,
-        duplicates: counts.duplicates + compared.duplicates,
+        duplicates: taken.saturating_sub(compared.next.objects()),
         next: compared.next,
     }
 }
@@ -279,12 +281,12 @@ pub(super) struct Counts {
     pub(super) rows: u64,
     pub(super) changed: u64,
     pub(super) carried: u64,
-    pub(super) unchanged: u64,
     pub(super) left_out: Vec<u64>,
     /// Of those left out, which the old baseline knows.
     pub(super) known_left_out: u64,
+    /// Of those passed over, which stay in the baseline.
+    pub(super) kept: u64,
     pub(super) bytes: u64,
-    pub(super) duplicates: u64,
 }
 
 impl Counts {
@@ -301,10 +303,9 @@ impl Counts {
         self.rows += other.rows;
         self.changed += other.changed;
         self.carried += other.carried;
-        self.unchanged += other.unchanged;
         self.known_left_out += other.known_left_out;
+        self.kept += other.kept;
         self.bytes = self.bytes.saturating_add(other.bytes);
-        self.duplicates += other.duplicates;
         self.left_out.resize(self.left_out.len().max(other.left_out.len()), 0);
         for (sum, count) in self.left_out.iter_mut().zip(&other.left_out) {
             *sum += count;

@@ -1,13 +1,13 @@
-//! The keyed hash by which objects are told apart. Calls nothing of AWS.
+//! The keyed hashes of the delta. Calls nothing of AWS.
 //!
-//! SipHash-1-3 with 128 bits of output: a keyed pseudo-random function, so that nobody without the key can make two objects
-//! collide, whatever they may write to the source bucket. On 150 bytes, about what an object has, it took 46 ns on a shared x86 core;
-//! HighwayHash-128 (the crate `highway`, with AVX2) 51 ns, SipHash-2-4 79 ns. The reduced rounds are those of Rust's own hash maps, and nothing
-//! that an attacker could see depends on a hash: none is ever shown, and no time is told by it.
+//! [`Hash`] is SipHash-1-3 with 128 bits of output, for bytes of any length: sums of a baseline's files, and keys of carry-over.
+//! [`super::object_hash`] has the one for objects.
 
 use std::fmt;
 
 use siphasher::sip128::{Hasher128, SipHasher13};
+
+use super::object_hash::ObjectHash;
 
 /// The random key of a baseline's hashes. It is kept with the baseline, where only the destination account can read it; a
 /// baseline is worth nothing without it.
@@ -40,8 +40,8 @@ impl HashKey {
     }
 
     /// The hash of objects.
-    pub(super) fn of_objects(&self) -> Hash {
-        Hash(SipHasher13::new_with_key(&self.half(0)))
+    pub(super) fn of_objects(&self) -> ObjectHash {
+        ObjectHash::new(self.half(0))
     }
 
     /// The hash of keys of carry-over, and of the baseline's bytes.

@@ -1,16 +1,20 @@
 //! One data file on its way through a thread: decoded block by block, cut into rows, its rows held against the baseline. Calls nothing of AWS.
 
+use std::collections::VecDeque;
+
 use super::baseline::{Comparison, OverBudget, Sought, Standing};
 use super::difference::{Counts, Input, Progress, Verdict};
 use super::error::{DeltaError, Problem};
 use super::feed::Feed;
 use super::file::{File, Text};
-use super::hash::Hash;
+use super::object_hash::ObjectHash;
 use super::queue::{Parcel, To};
 use crate::inventory::{BadRow, Row, RowError, RowReader, Span};
 
-/// Rows that are looked up together, in two steps, so that memory has come when it is needed.
-const TOGETHER: usize = 64;
+/// A row is looked up in two steps, so many rows after it was read: the memory that each needs was asked for before, and has come. One by
+/// one, since a processor can ask for a few things only at once.
+const UNTIL_PLACED: usize = 8;
+const UNTIL_MET: usize = 2 * UNTIL_PLACED;
 
 /// Bytes of rows that are handed over together: each time, the sink's thread wakes up.
 const WORTH_WAKING: usize = 64 * 1024;
@@ -20,7 +24,7 @@ const WORTH_WAKING: usize = 64 * 1024;
 pub(super) struct Run<'a> {
     pub(super) input: &'a Input<'a>,
     pub(super) comparison: &'a Comparison,
-    pub(super) hash: Hash,
+    pub(super) hash: &'a ObjectHash,
     /// Whether the sink wants the rows that are taken.
     pub(super) wants_changed: bool,
 }
@@ -28,16 +32,6 @@ pub(super) struct Run<'a> {
 impl Run<'_> {
     pub(super) fn over(&self, _: OverBudget) -> DeltaError {
         DeltaError::OverMemory { budget: self.input.budget.unwrap_or_default() }
-    }
-
-    /// Takes an object that is not taken now into the next baseline, if the old one has it: not if it is carried over, since then
-    /// nobody knows that it was copied.
-    fn keeps(&self, row: &Waiting) -> Result<bool, OverBudget> {
-        let keeps = !row.carried && self.comparison.knows(&row.sought);
-        if keeps {
-            self.comparison.meet(&row.sought)?;
-        }
-        Ok(keeps)
     }
 }
 
@@ -65,9 +59,7 @@ impl<'a> Desk<'a> {
             text: Text::new(),
             rows: RowReader::new(run.input.schema),
             batch: Batch {
-                waiting: Vec::with_capacity(TOGETHER),
-                placed: Vec::with_capacity(TOGETHER),
-                identity: Vec::with_capacity(2048),
+                waiting: VecDeque::with_capacity(UNTIL_MET + 1),
                 parcel: Parcel::default(),
                 counts: Counts::default(),
             },
@@ -79,7 +71,7 @@ impl<'a> Desk<'a> {
     }
 }
 
-/// A row of the batch.
+/// A row that is being looked up.
 struct Waiting {
     sought: Sought,
     place: Span,
@@ -89,12 +81,9 @@ struct Waiting {
     carried: bool,
 }
 
-/// Rows that are looked up together, and what came of those before.
+/// Rows that are being looked up, and what came of those before.
 struct Batch {
-    waiting: Vec<Waiting>,
-    /// Those before them, whose entries are on their way.
-    placed: Vec<Waiting>,
-    identity: Vec<u8>,
+    waiting: VecDeque<Waiting>,
     parcel: Parcel,
     counts: Counts,
 }
@@ -144,8 +133,7 @@ impl<'a> Lane<'a> {
         let text = desk.text.bytes();
         desk.rows.resume(self.rows);
         let used = desk.rows.split(text, ended, |row| batch.add(run, text, &row)).and_then(|used| {
-            batch.look_up(run, text)?;
-            batch.look_up(run, text)?;
+            batch.finish(run, text)?;
             Ok(used)
         });
         let used = used.map_err(|stop| match stop {
@@ -171,10 +159,10 @@ impl Batch {
             let (found, expected) = (crate::names::excerpt(row.bucket()), run.input.bucket.to_owned());
             return Err(bad(RowError::Bucket { found, expected }));
         }
-        let hash = run.hash.of(row.identity(&mut self.identity).map_err(bad)?);
+        let hash = run.hash.of(&row.identity().map_err(bad)?);
         let Some(sought) = run.comparison.sought(hash) else { return Ok(()) };
         let verdict = (run.input.select)(row);
-        self.waiting.push(Waiting {
+        self.waiting.push_back(Waiting {
             sought,
             place: row.place(),
             number: row.number(),
@@ -182,61 +170,70 @@ impl Batch {
             verdict,
             carried: !run.input.carry_over.is_empty() && run.input.carry_over.contains(row.key()),
         });
-        if self.waiting.len() == TOGETHER { self.look_up(run, text).map_err(Stop::Memory) } else { Ok(()) }
+        let waiting = self.waiting.len();
+        if waiting > UNTIL_PLACED {
+            run.comparison.place(&mut self.waiting[waiting - 1 - UNTIL_PLACED].sought);
+        }
+        if waiting > UNTIL_MET
+            && let Some(row) = self.waiting.pop_front()
+        {
+            self.meet(run, text, &row).map_err(Stop::Memory)?;
+        }
+        Ok(())
     }
 
-    /// Finishes the rows that were placed, and places those that wait. Called twice, it leaves none.
-    fn look_up(&mut self, run: Run<'_>, text: &[u8]) -> Result<(), OverBudget> {
-        self.waiting.iter_mut().for_each(|row| run.comparison.place(&mut row.sought));
-        std::mem::swap(&mut self.waiting, &mut self.placed);
-        self.counts.rows += self.waiting.len() as u64;
-        for row in self.waiting.drain(..) {
-            let counts = &mut self.counts;
-            let to = match row.verdict {
-                Verdict::Take => match run.comparison.meet(&row.sought)? {
-                    Standing::New => {
-                        counts.changed += 1;
-                        To::Changed
-                    }
-                    Standing::Known if row.carried => {
-                        counts.carried += 1;
-                        To::Changed
-                    }
-                    Standing::Known => {
-                        counts.unchanged += 1;
-                        continue;
-                    }
-                    Standing::Again => {
-                        counts.duplicates += 1;
-                        continue;
-                    }
-                },
-                // It was taken as it is, while it could be, and stays in the baseline: a copied object that is archived later, or
-                // that a filter has come to pass over, is not taken again when it can be.
-                Verdict::LeaveOut(_) | Verdict::PassOver(_) if run.keeps(&row)? => {
-                    match row.verdict {
-                        Verdict::PassOver(reason) => counts.leave_out(reason, false),
-                        _ => counts.unchanged += 1,
-                    }
-                    continue;
-                }
-                Verdict::LeaveOut(reason) => {
-                    counts.leave_out(reason, run.comparison.knows(&row.sought));
-                    To::LeftOut(reason)
-                }
-                Verdict::PassOver(reason) => {
-                    counts.leave_out(reason, run.comparison.knows(&row.sought));
-                    continue;
-                }
-            };
-            if to == To::Changed {
-                counts.bytes = counts.bytes.saturating_add(row.size);
-                if !run.wants_changed {
-                    continue;
-                }
-            }
-            self.parcel.add(to, row.place.of(text), row.number);
+    /// Looks up all that are waiting.
+    fn finish(&mut self, run: Run<'_>, text: &[u8]) -> Result<(), OverBudget> {
+        let placed = self.waiting.len().saturating_sub(UNTIL_PLACED);
+        self.waiting.iter_mut().skip(placed).for_each(|row| run.comparison.place(&mut row.sought));
+        while let Some(row) = self.waiting.pop_front() {
+            self.meet(run, text, &row)?;
         }
+        Ok(())
+    }
+
+    fn meet(&mut self, run: Run<'_>, text: &[u8], row: &Waiting) -> Result<(), OverBudget> {
+        let counts = &mut self.counts;
+        counts.rows += 1;
+        let to = match row.verdict {
+            Verdict::Take => match run.comparison.meet(&row.sought, row.carried)? {
+                Standing::New => {
+                    counts.changed += 1;
+                    To::Changed
+                }
+                Standing::Known if row.carried => {
+                    counts.carried += 1;
+                    To::Changed
+                }
+                Standing::Known | Standing::Again => return Ok(()),
+            },
+            // It was taken as it is, while it could be, and stays in the baseline: a copied object that is archived later, or
+            // that a filter has come to pass over, is not taken again when it can be.
+            Verdict::LeaveOut(_) | Verdict::PassOver(_) if !row.carried && run.comparison.knows(&row.sought) => {
+                let standing = run.comparison.meet(&row.sought, true)?;
+                if let Verdict::PassOver(reason) = row.verdict {
+                    counts.leave_out(reason, false);
+                    counts.kept += u64::from(standing == Standing::Known);
+                }
+                return Ok(());
+            }
+            // One that is carried over leaves the baseline, since nobody knows that it was copied.
+            Verdict::LeaveOut(reason) => {
+                counts.leave_out(reason, run.comparison.knows(&row.sought));
+                To::LeftOut(reason)
+            }
+            Verdict::PassOver(reason) => {
+                counts.leave_out(reason, run.comparison.knows(&row.sought));
+                return Ok(());
+            }
+        };
+        if to == To::Changed {
+            counts.bytes = counts.bytes.saturating_add(row.size);
+            if !run.wants_changed {
+                return Ok(());
+            }
+        }
+        self.parcel.add(to, row.place.of(text), row.number);
         Ok(())
     }
 }

@@ -14,6 +14,7 @@ mod file;
 mod hash;
 mod lane;
 mod md5;
+mod object_hash;
 mod queue;
 mod range;
 

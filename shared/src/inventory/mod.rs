@@ -13,7 +13,7 @@ pub use fetch::{FetchError, Patience, Report, fetch};
 pub use files::{all_there, has_rows};
 pub use key::{KeyError, ReportFile, ReportKey};
 pub use manifest::{DataFile, Manifest, ManifestError};
-pub(crate) use row::Span;
+pub(crate) use row::{Identity, Span};
 pub use row::{Row, RowError};
 pub(crate) use row_reader::LONGEST_ROW;
 pub use row_reader::{BadRow, RowReader};

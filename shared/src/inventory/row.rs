@@ -172,54 +172,33 @@ impl<'a> Row<'a> {
         self.place
     }
 
-    /// Writes what makes this object the one it is, in one form whatever the report's columns, quotes and encodings: key
-    /// (decoded), version, ETag, size, last-modified. Lengths go first, so no two objects have the same bytes.
+    /// What makes this object the one it is, in one form whatever the report's columns, quotes and encodings.
     #[inline]
-    pub(crate) fn identity<'i>(&self, into: &'i mut Vec<u8>) -> Result<&'i [u8], RowError> {
+    pub(crate) fn identity(&self) -> Result<Identity<'a>, RowError> {
         let version = self.schema.version_id.map(|column| self.field(column)).unwrap_or_default();
-        let version = if version == b"null" { &[] } else { version };
-        let etag = self.etag_bytes();
-        let time = canonical_time(self.field(self.schema.last_modified))?;
-        let mut head = [0; 24];
-        head[..4].copy_from_slice(&length(self.key));
-        head[4..8].copy_from_slice(&length(version));
-        head[8..12].copy_from_slice(&length(etag));
-        head[12..16].copy_from_slice(&length(&time));
-        // No object has 2^64 - 1 bytes, so "none" has a value of its own.
-        head[16..].copy_from_slice(&self.size.unwrap_or(u64::MAX).to_le_bytes());
-        let length = head.len() + self.key.len() + version.len() + etag.len() + time.len();
-        if into.len() < length {
-            into.resize(length, 0);
-        }
-        let mut rest = into.as_mut_slice();
-        for field in [&head, self.key, version] {
-            rest = put(rest, field);
-        }
-        // Nearly all are of these lengths, which the compiler then knows.
-        match <&[u8; 32]>::try_from(etag) {
-            Ok(etag) => rest = put(rest, etag),
-            Err(_) => rest = put(rest, etag),
-        }
-        match <&[u8; 24]>::try_from(&*time) {
-            Ok(time) => put(rest, time),
-            Err(_) => put(rest, &time),
-        };
-        Ok(&into[..length])
+        Ok(Identity {
+            key: self.key,
+            version: if version == b"null" { &[] } else { version },
+            etag: self.etag_bytes(),
+            // No object has 2^64 - 1 bytes, so "none" has a value of its own.
+            size: self.size.unwrap_or(u64::MAX),
+            time: canonical_time(self.field(self.schema.last_modified))?,
+        })
     }
 }
 
-/// Copies a field to the start of what is left, which is long enough, and says what is left then.
-#[inline]
-fn put<'r>(rest: &'r mut [u8], field: &[u8]) -> &'r mut [u8] {
-    let (to, left) = rest.split_at_mut(field.len().min(rest.len()));
-    if to.len() == field.len() && !field.is_empty() {
-        to.copy_from_slice(field);
-    }
-    left
-}
-
-fn length(field: &[u8]) -> [u8; 4] {
-    u32::try_from(field.len()).unwrap_or(u32::MAX).to_le_bytes()
+/// What tells one object, as it is, from any other, and from what it was before.
+#[derive(Debug)]
+pub(crate) struct Identity<'a> {
+    /// Decoded.
+    pub(crate) key: &'a [u8],
+    /// Empty for a null version.
+    pub(crate) version: &'a [u8],
+    pub(crate) etag: &'a [u8],
+    /// `u64::MAX` for none.
+    pub(crate) size: u64,
+    /// In UTC, with three decimals.
+    pub(crate) time: Cow<'a, [u8]>,
 }
 
 /// A time in UTC with three decimals: `2026-01-31T00:00:00.000Z`. What is written so already is not copied.
@@ -469,10 +448,10 @@ mod tests {
             for before in [0, 1, 30, 62, 63, 64, 100] {
                 let text = format!("{}\"{key}\",\"%41+\"", "+".repeat(before));
                 let place = Span::new(before + 1, before + 1 + key.len());
-                let (mut quotes, mut escapes) = (Vec::new(), Vec::new());
-                crate::fast::marks(text.as_bytes(), &mut quotes, &mut escapes);
+                let mut marks = crate::fast::Marks::default();
+                marks.find(text.as_bytes());
                 let (mut one, mut two) = (Vec::new(), Vec::new());
-                let marked = decode_marked(text.as_bytes(), place, &escapes, &mut one);
+                let marked = decode_marked(text.as_bytes(), place, marks.escapes(), &mut one);
                 assert_eq!(marked, decode_key(key.as_bytes(), &mut two), "{key}");
             }
         }

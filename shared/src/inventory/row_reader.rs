@@ -5,7 +5,7 @@ use csv_core::{ReadRecordResult, Reader};
 
 use super::row::{Span, decode_key, decode_marked, few_digits, parse_size};
 use super::{Row, RowError, Schema};
-use crate::fast;
+use crate::fast::Marks;
 
 /// Longer than any row: a key has at most 1,024 bytes, 3 KB encoded, and no other field comes near it.
 pub(crate) const LONGEST_ROW: usize = 256 * 1024;
@@ -26,6 +26,8 @@ pub struct RowReader<'s> {
     /// Rows so far.
     rows: u64,
     marks: Marks,
+    /// Quotes of the text that are passed.
+    passed: usize,
     spans: Vec<Span>,
     key: Vec<u8>,
     general: General,
@@ -38,6 +40,7 @@ impl<'s> RowReader<'s> {
             schema,
             rows: 0,
             marks: Marks::default(),
+            passed: 0,
             spans: vec![Span::default(); schema.width],
             key: Vec::new(),
             general: General::new(schema.width),
@@ -65,6 +68,12 @@ impl<'s> RowReader<'s> {
         self.split(raw, true, each).map(|_| ())
     }
 
+    /// Passes all quotes before byte `at`.
+    fn pass(&mut self, at: usize) {
+        let quotes = self.marks.quotes().get(self.passed..).unwrap_or_default();
+        self.passed += quotes.partition_point(|place| (*place as usize) < at);
+    }
+
     /// Hands every whole row of `text` to `each`, and says how many bytes that took. What is left begins the next text, unless
     /// this is the `last`.
     pub fn split<E: From<BadRow>>(
@@ -74,22 +83,25 @@ impl<'s> RowReader<'s> {
         mut each: impl FnMut(Row<'_>) -> Result<(), E>,
     ) -> Result<usize, E> {
         self.marks.find(text);
+        self.passed = 0;
         let mut at = 0;
         while at < text.len() {
             let number = self.rows + 1;
             let bad = |error| BadRow { number, error };
-            let plain = self.marks.row(text, at, &mut self.spans);
+            let plain =
+                plain_row(text, at, self.marks.quotes().get(self.passed..).unwrap_or_default(), &mut self.spans);
             let (fields, end, next) = if let Some((end, next)) = plain {
+                self.passed += 2 * self.spans.len();
                 (text, end, next)
             } else {
                 match self.general.row(&text[at..], last, &mut self.spans) {
                     Found::Row { used } => {
                         let end = at + without_line_end(&text[at..at + used]);
-                        self.marks.seek(at + used);
+                        self.pass(at + used);
                         (self.general.text.as_slice(), end, at + used)
                     }
                     Found::Nothing { used } => {
-                        self.marks.seek(at + used);
+                        self.pass(at + used);
                         at += used;
                         continue;
                     }
@@ -104,7 +116,7 @@ impl<'s> RowReader<'s> {
                     }
                 }
             };
-            if !self.marks.ascii && std::str::from_utf8(&text[at..end]).is_err() {
+            if !self.marks.is_ascii() && std::str::from_utf8(&text[at..end]).is_err() {
                 return Err(bad(RowError::NotUtf8).into());
             }
             let place = Span::new(at, end);
@@ -116,7 +128,7 @@ impl<'s> RowReader<'s> {
             };
             let key = span(self.schema.key);
             let key = match plain {
-                Some(_) => decode_marked(fields, key, &self.marks.escapes, &mut self.key),
+                Some(_) => decode_marked(fields, key, self.marks.escapes(), &mut self.key),
                 None => decode_key(key.of(fields), &mut self.key),
             };
             let key = key.map_err(bad)?;
@@ -137,74 +149,28 @@ fn without_line_end(mut raw: &[u8]) -> usize {
     raw.len()
 }
 
-/// Where the quotes of a text are, and what encodes keys, one bit for each byte; and a place in it.
-#[derive(Debug, Default)]
-struct Marks {
-    quotes: Vec<u64>,
-    escapes: Vec<u64>,
-    /// Whether the text is ASCII.
-    ascii: bool,
-    word: usize,
-    /// The bits of `word` that are not passed yet.
-    bits: u64,
-}
-
-impl Marks {
-    fn find(&mut self, text: &[u8]) {
-        self.ascii = fast::marks(text, &mut self.quotes, &mut self.escapes);
-        self.seek(0);
+/// Fills `spans` with the fields of the row at `at`, if it is a plain one: quote, no quote, quote, comma or line end. `quotes` are the places
+/// of the quotes from there on. Says where its text ends and where the next row starts. Nothing, if it is not plain or not whole.
+#[inline]
+fn plain_row(text: &[u8], at: usize, quotes: &[u32], spans: &mut [Span]) -> Option<(usize, usize)> {
+    let quotes = quotes.get(..2 * spans.len())?.as_chunks::<2>().0;
+    let mut open = at;
+    let mut end = at;
+    let mut plain = true;
+    for (span, [first, close]) in spans.iter_mut().zip(quotes) {
+        *span = Span { start: first + 1, end: *close };
+        // Two more than the quote before, and a comma between.
+        plain &= *first as usize == open && (open == at || text.get(end) == Some(&b','));
+        end = *close as usize + 1;
+        open = end + 1;
     }
-
-    /// Goes on from byte `at`.
-    fn seek(&mut self, at: usize) {
-        self.word = at / 64;
-        self.bits = self.quotes.get(self.word).copied().unwrap_or_default() & (u64::MAX << (at % 64));
+    if !plain {
+        return None;
     }
-
-    /// The next quote's place; one that no text has, if there is none.
-    #[inline]
-    fn next(&mut self) -> usize {
-        while self.bits == 0 {
-            self.word += 1;
-            match self.quotes.get(self.word) {
-                Some(bits) => self.bits = *bits,
-                None => return usize::MAX / 2,
-            }
-        }
-        let at = self.word * 64 + self.bits.trailing_zeros() as usize;
-        self.bits &= self.bits - 1;
-        at
-    }
-
-    /// Fills `spans` with the fields of the row at `at`, if it is a plain one: quote, no quote, quote, comma or line end.
-    /// Says where its text ends and where the next row starts. Nothing, if it is not plain or not whole.
-    fn row(&mut self, text: &[u8], at: usize, spans: &mut [Span]) -> Option<(usize, usize)> {
-        let (last, fields) = spans.split_last_mut()?;
-        let mut at = at;
-        for field in fields {
-            let end = self.field(at, field)?;
-            if text.get(end) != Some(&b',') {
-                return None;
-            }
-            at = end + 1;
-        }
-        let end = self.field(at, last)?;
-        match text.get(end..)? {
-            [b'\n', ..] => Some((end, end + 1)),
-            [b'\r', b'\n', ..] => Some((end, end + 2)),
-            _ => None,
-        }
-    }
-
-    /// The field that opens at `at`; says where its closing quote is passed.
-    #[inline]
-    fn field(&mut self, at: usize, span: &mut Span) -> Option<usize> {
-        if self.next() != at {
-            return None;
-        }
-        let close = self.next();
-        *span = Span::new(at + 1, close);
-        Some(close + 1)
+    match text.get(end..)? {
+        [b'\n', ..] => Some((end, end + 1)),
+        [b'\r', b'\n', ..] => Some((end, end + 2)),
+        _ => None,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::shard::{FULLEST, MOST_BUCKET_BITS, Shard, TAG_BITS};
+use super::shard::{Entries, FULLEST, MOST_BUCKET_BITS, Shard, TAG_BITS};
 use super::{Baseline, Range};
 use crate::delta::hash::{HashKey, Running};
 
@@ -12,6 +12,8 @@ const VERSION: u32 = 1;
 /// Of the label, bytes.
 const LONGEST_LABEL: usize = 4096;
 const BLOCK: usize = 64 * 1024;
+/// Entries of several shards that are kept together, at least: 16 MB.
+const TOGETHER: usize = 2 << 20;
 
 /// Why a stored baseline cannot be used. Never use another in its place: `rebuild` makes it anew.
 #[derive(Debug, thiserror::Error)]
@@ -88,15 +90,17 @@ impl Baseline {
                 range.of()
             )));
         }
-        let mut shards = Vec::new();
+        let mut shards = Shards { left: 0, room: Vec::new(), read: Vec::new(), shards: Vec::new() };
+        shards.left = have.clone().zip(&heads).filter(|(index, _)| want.contains(index)).map(|(_, h)| h.entries).sum();
         for (index, head) in have.zip(heads) {
             if want.contains(&index) {
                 input.sum = key.of_bytes().start();
-                shards.push(read_shard(&head, &mut input)?);
+                shards.read(&head, &mut input)?;
             } else {
                 skip_shard(&head, &mut input)?;
             }
         }
+        let shards = shards.all();
         if input.inner.read(&mut [0])? != 0 {
             return Err(BaselineError::Corrupt("there are bytes after its end"));
         }
@@ -174,7 +178,7 @@ fn write_shard(shard: &Shard, out: &mut Checked<'_>) -> io::Result<()> {
             block.clear();
         }
     }
-    for entry in &shard.entries {
+    for entry in &*shard.entries {
         block.extend_from_slice(&entry.load(Ordering::Relaxed).to_le_bytes());
         if full(&block) {
             out.put(&block)?;
@@ -184,27 +188,62 @@ fn write_shard(shard: &Shard, out: &mut Checked<'_>) -> io::Result<()> {
     out.put(&block)
 }
 
-fn read_shard(head: &Head, input: &mut Verified<'_>) -> Result<Shard, BaselineError> {
-    let mut block = vec![0; BLOCK];
-    let buckets = 1_usize << head.bucket_bits;
-    let (mut starts, mut end) = (Vec::with_capacity(buckets + 1), 0_u32);
-    starts.push(0);
-    input.in_blocks(buckets, &mut block, |counts| {
-        starts.extend(counts.iter().map(|count| {
-            end = end.saturating_add(u32::from(*count));
-            end
-        }));
-    })?;
-    if u64::from(end) != head.entries {
-        return Err(BaselineError::Corrupt("a shard's counts"));
+/// Shards as they are read.
+struct Shards {
+    /// Entries that are to come.
+    left: u64,
+    /// Entries of those in `read`.
+    room: Vec<AtomicU64>,
+    /// Bits of buckets, bits of tags, and where buckets start, of shards whose entries are in `room`.
+    read: Vec<(u8, u8, Vec<u32>)>,
+    shards: Vec<Shard>,
+}
+
+impl Shards {
+    fn read(&mut self, head: &Head, input: &mut Verified<'_>) -> Result<(), BaselineError> {
+        let mut block = vec![0; BLOCK];
+        let buckets = 1_usize << head.bucket_bits;
+        let (mut starts, mut end) = (Vec::with_capacity(buckets + 1), 0_u32);
+        starts.push(0);
+        input.in_blocks(buckets, &mut block, |counts| {
+            starts.extend(counts.iter().map(|count| {
+                end = end.saturating_add(u32::from(*count));
+                end
+            }));
+        })?;
+        if u64::from(end) != head.entries {
+            return Err(BaselineError::Corrupt("a shard's counts"));
+        }
+        let entries = end as usize;
+        if self.room.capacity() - self.room.len() < entries {
+            self.end_room();
+            // Of a file that is cut off, the header may ask for anything; but shards are of similar size.
+            let left = usize::try_from(self.left).unwrap_or(usize::MAX);
+            self.room = Entries::room(left.min(entries.max(TOGETHER)));
+        }
+        let room = &mut self.room;
+        input.in_blocks(entries * 8, &mut block, |bytes| {
+            let (words, _) = bytes.as_chunks::<8>();
+            room.extend(words.iter().map(|word| AtomicU64::new(u64::from_le_bytes(*word))));
+        })?;
+        self.left = self.left.saturating_sub(head.entries);
+        self.read.push((head.bucket_bits, head.tag_bits, starts));
+        input.check("a shard's sum")
     }
-    let mut entries = Vec::with_capacity(end as usize);
-    input.in_blocks(end as usize * 8, &mut block, |bytes| {
-        let (words, _) = bytes.as_chunks::<8>();
-        entries.extend(words.iter().map(|word| AtomicU64::new(u64::from_le_bytes(*word))));
-    })?;
-    input.check("a shard's sum")?;
-    Ok(Shard { bucket_bits: head.bucket_bits, tag_bits: head.tag_bits, starts, entries })
+
+    fn end_room(&mut self) {
+        let lengths: Vec<_> =
+            self.read.iter().map(|(.., starts)| starts.last().copied().unwrap_or(0) as usize).collect();
+        let entries = Entries::cut(std::mem::take(&mut self.room), lengths.into_iter());
+        for ((bucket_bits, tag_bits, starts), entries) in self.read.drain(..).zip(entries) {
+            self.shards.push(Shard { bucket_bits, tag_bits, starts, entries });
+        }
+    }
+
+    fn all(mut self) -> Vec<Shard> {
+        self.end_room();
+        self.shards
+    }
 }
 
 fn skip_shard(head: &Head, input: &mut Verified<'_>) -> Result<(), BaselineError> {

@@ -27,7 +27,7 @@ impl Budget {
     }
 }
 
-/// The new hashes of one shard: the 96 bits after the shard's, which is enough for 2^33 buckets of them.
+/// The new hashes of one shard: the 96 bits after the shard's, of which 89 are not zero.
 #[derive(Default)]
 pub(super) struct Misses(Mutex<Vec<Vec<[u32; 3]>>>);
 

@@ -103,10 +103,10 @@ pub(super) struct OverBudget;
 /// What is left when all rows have been compared.
 pub(super) struct Compared {
     pub(super) next: Baseline,
-    /// Objects of the old baseline that were not met.
+    /// Objects of the old baseline that were met.
+    pub(super) met: u64,
+    /// Those that were not.
     pub(super) unmet: u64,
-    /// Rows beyond the first of the same new object.
-    pub(super) duplicates: u64,
 }
 
 impl Comparison {
@@ -135,11 +135,12 @@ impl Comparison {
         shard.fetch(sought.place);
     }
 
-    /// Holds an object against the baseline, and takes it into the next one.
+    /// Holds an object against the baseline, and takes it into the next one. Two threads that meet the same object at the same time may both
+    /// find it known, unless `alone`.
     #[inline]
-    pub(super) fn meet(&self, sought: &Sought) -> Result<Standing, OverBudget> {
+    pub(super) fn meet(&self, sought: &Sought, alone: bool) -> Result<Standing, OverBudget> {
         let old = &self.baseline.shards[sought.shard];
-        let standing = old.meet(sought.hash, sought.place);
+        let standing = old.meet(sought.hash, sought.place, alone);
         if standing == Standing::New || (standing == Standing::Known && old.is_small()) {
             self.misses[sought.shard].add(sought.hash, &self.budget)?;
         }
@@ -151,19 +152,42 @@ impl Comparison {
         self.baseline.shards[sought.shard].knows(sought.hash, sought.place)
     }
 
-    /// Makes the next baseline, shard by shard, so that old and new are never whole in memory together.
-    pub(super) fn finish(self) -> Compared {
+    /// Makes the next baseline on several threads, shard by shard, so that old and new are never whole in memory together.
+    pub(super) fn finish(self, threads: usize) -> Compared {
         let Baseline { key, range, shards } = self.baseline;
-        let (mut unmet, mut duplicates) = (0, 0);
-        let mut next = Vec::with_capacity(shards.len());
-        for (old, misses) in shards.into_iter().zip(self.misses) {
-            unmet += old.unmet();
-            let (shard, twice) = Shard::next(&old, &misses);
-            duplicates += twice;
-            next.push(shard);
+        let each = shards.len().div_ceil(threads.max(1)).max(1);
+        let mut old: Vec<_> = shards.into_iter().zip(self.misses).collect();
+        let mut parts = Vec::new();
+        while !old.is_empty() {
+            let rest = old.split_off(each.min(old.len()));
+            parts.push(std::mem::replace(&mut old, rest));
         }
-        Compared { next: Baseline { key, range, shards: next }, unmet, duplicates }
+        let made: Vec<Vec<Made>> = std::thread::scope(|scope| {
+            let threads: Vec<_> =
+                parts.into_iter().map(|part| scope.spawn(|| part.into_iter().map(made).collect())).collect();
+            let joined = threads.into_iter().map(std::thread::ScopedJoinHandle::join);
+            joined.map(|made| made.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+        });
+        let mut compared = Compared { next: Baseline { key, range, shards: Vec::new() }, met: 0, unmet: 0 };
+        for Made { next, met, unmet } in made.into_iter().flatten() {
+            compared.next.shards.push(next);
+            compared.met += met;
+            compared.unmet += unmet;
+        }
+        compared
     }
+}
+
+/// A shard after a run.
+struct Made {
+    next: Shard,
+    met: u64,
+    unmet: u64,
+}
+
+fn made((old, misses): (Shard, Misses)) -> Made {
+    let unmet = old.unmet();
+    Made { next: Shard::next(&old, &misses), met: old.len() - unmet, unmet }
 }
 
 #[cfg(test)]

@@ -4,11 +4,13 @@
 //! the entry; its highest bit says whether the object was met in this run. `tag_bits` is less than 63 for one run after a shard has grown
 //! past a power of two: the old entries are a bit short for the larger number of buckets then, until they are met again.
 
+use std::ops::Deref;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Standing;
 use super::misses::Misses;
-use crate::fast::prefetch;
+use crate::fast::{self, prefetch};
 
 /// An object that was met.
 const MET: u64 = 1 << 63;
@@ -18,8 +20,8 @@ pub(super) const TAG_BITS: u8 = 63;
 const LOAD: u64 = 12;
 /// A bucket's count is stored in a byte.
 pub(super) const FULLEST: u64 = 255;
-/// A hash is known to 96 bits after the shard's; 33 bits of buckets leave 63.
-pub(super) const MOST_BUCKET_BITS: u8 = 33;
+/// A hash has 89 bits after the shard's; 26 bits of buckets leave 63. That is enough for 10^11 objects.
+pub(super) const MOST_BUCKET_BITS: u8 = 26;
 /// A shard of fewer entries is made anew from whole hashes each time: it may grow a thousandfold from one run to the next.
 const SMALL: u64 = 4096;
 
@@ -29,7 +31,51 @@ pub(super) struct Shard {
     pub(super) tag_bits: u8,
     /// Where each bucket's entries start, and the end of the last one's.
     pub(super) starts: Vec<u32>,
-    pub(super) entries: Vec<AtomicU64>,
+    pub(super) entries: Entries,
+}
+
+/// The entries of a shard, of memory that several shards may share: rows meet entries anywhere, and in large pieces of memory the processor finds
+/// its way faster. It is given back when the last of them is gone.
+#[derive(Default)]
+pub(super) struct Entries {
+    memory: Arc<Vec<AtomicU64>>,
+    place: std::ops::Range<usize>,
+}
+
+impl Entries {
+    /// Room for so many entries, for several shards to be filled with.
+    pub(super) fn room(count: usize) -> Vec<AtomicU64> {
+        let mut memory = Vec::with_capacity(count);
+        fast::want_large_pages(memory.spare_capacity_mut());
+        memory
+    }
+
+    /// Cuts memory that was filled into shards' parts, of these lengths.
+    pub(super) fn cut(memory: Vec<AtomicU64>, lengths: impl Iterator<Item = usize>) -> impl Iterator<Item = Self> {
+        let memory = Arc::new(memory);
+        let mut start = 0;
+        lengths.map(move |length| {
+            let place = start..start + length;
+            start = place.end;
+            Self { memory: Arc::clone(&memory), place }
+        })
+    }
+}
+
+impl Deref for Entries {
+    type Target = [AtomicU64];
+
+    #[inline]
+    fn deref(&self) -> &[AtomicU64] {
+        self.memory.get(self.place.clone()).unwrap_or_default()
+    }
+}
+
+impl From<Vec<AtomicU64>> for Entries {
+    fn from(memory: Vec<AtomicU64>) -> Self {
+        let place = 0..memory.len();
+        Self { memory: Arc::new(memory), place }
+    }
 }
 
 /// Where the entries of a bucket are.
@@ -41,7 +87,7 @@ pub(super) struct Place {
 
 impl Default for Shard {
     fn default() -> Self {
-        Self { bucket_bits: 0, tag_bits: TAG_BITS, starts: vec![0, 0], entries: Vec::new() }
+        Self { bucket_bits: 0, tag_bits: TAG_BITS, starts: vec![0, 0], entries: Entries::default() }
     }
 }
 
@@ -99,39 +145,43 @@ impl Shard {
         self.find(hash, place).is_some()
     }
 
-    /// Marks an object as met, if it is known; then its entry has all its bits again.
+    /// Marks an object as met, if it is known; then its entry has all its bits again. Of two threads at the same entry at the same time, only
+    /// one finds it known if both want to be `alone`, for which the processor has to wait.
     #[inline]
-    pub(super) fn meet(&self, hash: u128, place: Place) -> Standing {
-        match self.find(hash, place) {
-            None => Standing::New,
-            Some(entry) => {
-                let before = entry.swap(MET | tag(hash, self.bucket_bits), Ordering::Relaxed);
-                if before & MET == 0 { Standing::Known } else { Standing::Again }
-            }
-        }
+    pub(super) fn meet(&self, hash: u128, place: Place, alone: bool) -> Standing {
+        let Some(entry) = self.find(hash, place) else { return Standing::New };
+        let met = MET | tag(hash, self.bucket_bits);
+        let before = if alone {
+            entry.swap(met, Ordering::Relaxed)
+        } else {
+            let before = entry.load(Ordering::Relaxed);
+            entry.store(met, Ordering::Relaxed);
+            before
+        };
+        if before & MET == 0 { Standing::Known } else { Standing::Again }
     }
 
     pub(super) fn unmet(&self) -> u64 {
         self.entries.iter().filter(|entry| entry.load(Ordering::Relaxed) & MET == 0).count() as u64
     }
 
-    /// The shard after a run: the entries that were met, and what was missing. Says how many of those were there twice.
-    pub(super) fn next(old: &Self, misses: &Misses) -> (Self, u64) {
+    /// The shard after a run: the entries that were met, and what was missing.
+    pub(super) fn next(old: &Self, misses: &Misses) -> Self {
         let met = if old.is_small() { 0 } else { old.len() - old.unmet() };
         let mut bucket_bits = bucket_bits_for(met + misses.len());
         loop {
             // Entries of the old shard are known to so many bits that a larger number of buckets leaves less than 63.
             let grown = if met == 0 { 0 } else { bucket_bits.saturating_sub(old.bucket_bits) };
-            let (shard, twice) = Self::build(old, misses, bucket_bits, TAG_BITS.saturating_sub(grown));
+            let shard = Self::build(old, misses, bucket_bits, TAG_BITS.saturating_sub(grown));
             let fullest = shard.starts.windows(2).map(|pair| u64::from(pair[1] - pair[0])).max();
             if fullest <= Some(FULLEST) || bucket_bits == MOST_BUCKET_BITS {
-                return (shard, twice);
+                return shard;
             }
             bucket_bits += 1;
         }
     }
 
-    fn build(old: &Self, misses: &Misses, bucket_bits: u8, tag_bits: u8) -> (Self, u64) {
+    fn build(old: &Self, misses: &Misses, bucket_bits: u8, tag_bits: u8) -> Self {
         let each = |put: &mut dyn FnMut(u128)| {
             if !old.is_small() {
                 old.met(&mut *put);
@@ -152,9 +202,9 @@ impl Shard {
             *place += 1;
         });
         drop(places);
-        let twice = in_order(&mut starts, &mut entries);
-        let entries = entries.into_iter().map(AtomicU64::new).collect();
-        (Self { bucket_bits, tag_bits, starts, entries }, twice)
+        in_order(&mut starts, &mut entries);
+        let entries: Vec<_> = entries.into_iter().map(AtomicU64::new).collect();
+        Self { bucket_bits, tag_bits, starts, entries: entries.into() }
     }
 
     /// The hashes of the entries that were met, as far as they are known.
@@ -173,8 +223,7 @@ impl Shard {
 }
 
 /// Sorts each bucket, so that the same objects make the same bytes, and takes out what is there twice.
-fn in_order(starts: &mut [u32], entries: &mut Vec<u64>) -> u64 {
-    let before = entries.len();
+fn in_order(starts: &mut [u32], entries: &mut Vec<u64>) {
     let (mut start, mut kept) = (0, 0_usize);
     for place in starts.iter_mut().skip(1) {
         let end = *place as usize;
@@ -192,7 +241,6 @@ fn in_order(starts: &mut [u32], entries: &mut Vec<u64>) -> u64 {
         *place = shorter;
     }
     entries.truncate(kept);
-    (before - kept) as u64
 }
 
 /// As many bits as leave at most [`LOAD`] entries a bucket.
