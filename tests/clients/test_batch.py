@@ -2,8 +2,9 @@
 
 import botocore.exceptions
 import pytest
-from conftest import DESTINATION
-from tutorial import DESTINATION_ACTIONS, KEYS, SOURCE_ACTIONS, Tutorial, document
+from conftest import DESTINATION, SOURCE
+from test_s3 import put_sparse
+from tutorial import DESTINATION_ACTIONS, KEYS, ROLE, SOURCE_ACTIONS, Tutorial, document
 
 
 def without(actions, action):
@@ -156,3 +157,54 @@ def test_a_caller_with_just_enough_creates_a_job(cloud):
     with pytest.raises(botocore.exceptions.ClientError) as error:
         control.list_jobs(AccountId=DESTINATION)
     assert code(error) == ("AccessDenied", 403)
+
+
+def test_a_function_for_every_row(cloud):
+    """LambdaInvoke of copy-large: what it is told, what it may, what the report says."""
+    tutorial = Tutorial(cloud)
+    worker = f"arn:aws:iam::{DESTINATION}:role/worker"
+    trust = document({"Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"})
+    tutorial.iam.create_role(RoleName="worker", AssumeRolePolicyDocument=trust)
+    everything = document({"Action": "s3:*", "Resource": "*"})
+    tutorial.iam.put_role_policy(RoleName="worker", PolicyName="all", PolicyDocument=everything)
+    reads = {"Action": [*SOURCE_ACTIONS, "s3:ListBucket"], "Resource": ["arn:aws:s3:::src", "arn:aws:s3:::src/*"]}
+    lets = document({"Principal": {"AWS": [worker, ROLE]}, **reads})
+    tutorial.source.put_bucket_policy(Bucket="src", Policy=lets)
+    put_sparse(tutorial.source, 6_000_000_000, 1 << 29, Bucket="src", Key="huge", Metadata={"from": "src"})
+    environment = {
+        "ROUTE": "demo",
+        "ACCOUNT_ID": DESTINATION,
+        "SOURCE_BUCKET": "src",
+        "SOURCE_ACCOUNT_ID": SOURCE,
+        "DESTINATION_BUCKET": "dst",
+        "DESTINATION_REGION": "us-east-1",
+        "MANIFEST_BUCKET": "manifests",
+    }
+    settings = {"role": worker, "environment": environment}
+    function = cloud.control("PUT", "functions/copy-large", settings)["function"]
+    invoke = {"FunctionArn": function, "InvocationSchemaVersion": "2.0", "UserArguments": {"run": "r"}}
+
+    # Without the permission to invoke it, every task is denied.
+    job, rows = tutorial.run(Operation={"LambdaInvoke": invoke}, ClientRequestToken="denied")
+    assert job["ProgressSummary"]["NumberOfTasksFailed"] == len(rows) == len(KEYS) + 1
+    assert all(",failed,403,AccessDenied," in row for row in rows), rows
+
+    may = document({"Action": "lambda:InvokeFunction", "Resource": function})
+    role = ROLE.rsplit("/", 1)[1]
+    tutorial.iam.put_role_policy(RoleName=role, PolicyName="invoke", PolicyDocument=may)
+    tutorial.source.delete_object(Bucket="src", Key="plain.txt")
+    key, _, etag = tutorial.deliver()
+    request = tutorial.request(key, etag, Operation={"LambdaInvoke": invoke}, ClientRequestToken="allowed")
+    job_id = tutorial.control.create_job(**request)["JobId"]
+    cloud.control("POST", "settle")
+    job, rows = tutorial.describe(job_id), tutorial.rows(job_id)
+    assert job["Operation"]["LambdaInvoke"] == invoke
+    assert job["ProgressSummary"]["NumberOfTasksSucceeded"] == len(rows) == len(KEYS), rows
+    [huge] = [row for row in rows if row.startswith("src,huge,")]
+    assert huge.startswith("src,huge,,succeeded,200,,copied in 12 parts"), huge
+    there, here = tutorial.s3.head_object(Bucket="dst", Key="huge"), tutorial.source.head_object(Bucket="src", Key="huge")
+    assert [there[name] for name in ("ContentLength", "ETag", "Metadata")] == [
+        here[name] for name in ("ContentLength", "ETag", "Metadata")
+    ]
+    for name in KEYS[1:]:
+        assert tutorial.s3.get_object(Bucket="dst", Key=name)["Body"].read() == name.encode()

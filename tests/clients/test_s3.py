@@ -85,6 +85,46 @@ def test_multipart_upload_and_its_listing(s3):
     assert "Uploads" not in s3.list_multipart_uploads(Bucket="src")
 
 
+def put_sparse(client, size, part, seed=1, **arguments):
+    """An object that takes no space, whatever its size."""
+    header = {"x-cloud-sparse": f"size={size}; part={part}; seed={seed}"}
+    event = "before-call.s3.PutObject"
+    add = lambda params, **_: params["headers"].update(header)  # noqa: E731
+    client.meta.events.register(event, add)
+    try:
+        client.put_object(Body=b"", **arguments)
+    finally:
+        client.meta.events.unregister(event, add)
+
+
+def test_upload_part_copy_of_a_sparse_object(s3):
+    size, part = 6_000_000_000, 5 << 30
+    put_sparse(s3, size, part, Bucket="src", Key="huge")
+    head = s3.head_object(Bucket="src", Key="huge")
+    assert head["ContentLength"] == size and head["ETag"].endswith('-2"')
+    assert s3.head_object(Bucket="src", Key="huge", PartNumber=1)["ContentLength"] == part
+    source = {"Bucket": "src", "Key": "huge"}
+    assert code(s3.copy_object, Bucket="src", Key="copy", CopySource=source) == "InvalidRequest"
+    upload = s3.create_multipart_upload(Bucket="src", Key="copy")["UploadId"]
+    of = {"Bucket": "src", "Key": "copy", "UploadId": upload, "CopySource": source}
+
+    def copy(number, first, last, etag=head["ETag"]):
+        given = {"PartNumber": number, "CopySourceRange": f"bytes={first}-{last}", "CopySourceIfMatch": etag}
+        return s3.upload_part_copy(**of, **given)["CopyPartResult"]["ETag"]
+
+    assert code(copy, number=1, first=0, last=part, etag='"other"') == "PreconditionFailed"
+    assert code(copy, number=1, first=0, last=part) == "InvalidRequest"  # one byte too many
+    assert code(copy, number=1, first=0, last=size) == "InvalidArgument"
+    assert code(copy, number=10_001, first=0, last=5) == "InvalidArgument"
+    etags = [copy(1, 0, part - 1), copy(2, part, size - 1)]
+    parts = {"Parts": [{"PartNumber": n, "ETag": etag} for n, etag in enumerate(etags, start=1)]}
+    done = s3.complete_multipart_upload(Bucket="src", Key="copy", UploadId=upload, MultipartUpload=parts)
+    assert done["ETag"] == head["ETag"]
+    middle = f"bytes={part - 5}-{part + 5}"
+    assert body(s3, "copy", Range=middle) == body(s3, "huge", Range=middle) != b"\0" * 11
+    assert code(copy, number=1, first=0, last=5) == "NoSuchUpload"
+
+
 def test_conditional_requests(s3):
     etag = s3.put_object(Bucket="src", Key="k", Body=b"1", IfNoneMatch="*")["ETag"]
     assert code(s3.put_object, Bucket="src", Key="k", Body=b"2", IfNoneMatch="*") == "PreconditionFailed"

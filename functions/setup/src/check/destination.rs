@@ -35,6 +35,7 @@ pub(super) async fn look(live: &Live, deployment: &Deployment) -> Vec<Finding> {
         acl(&client, deployment).await,
         denied(&client, deployment).await,
         default_key(&client, deployment).await,
+        super::uploads::look(&client, deployment).await,
     ]
 }
 

@@ -7,6 +7,7 @@ mod manifests;
 mod region;
 mod role;
 mod source;
+mod uploads;
 
 use serde::Serialize;
 use transship::setup::{Denial, Deployment};
