@@ -114,7 +114,8 @@ async fn each_limit_makes_a_run_wait_and_confirming_completes_it_as_usual() {
         let page = String::from_utf8(route.kept("ledger/status.html").await.unwrap().unwrap()).unwrap();
         assert!(page.contains("waiting for confirmation") && page.contains("update-job-status"), "{page}");
         let notice = route.notices().unwrap().pop().unwrap();
-        for part in [text, "--requested-job-status Ready", "--requested-job-status Cancelled", run.jobs[0].id.as_str()] {
+        for part in [text, "--requested-job-status Ready", "--requested-job-status Cancelled", run.jobs[0].id.as_str()]
+        {
             assert!(notice.text.contains(part), "{part}: {}", notice.text);
         }
         assert_eq!((&notice.told["severity"], copies(&route).await), (&"alarm".into(), 0));

@@ -3,7 +3,7 @@
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::ProvideErrorMetadata;
-use aws_sdk_s3::types::{ExpirationStatus, LifecycleRule, MultipartUpload};
+use aws_sdk_s3::types::{AbortIncompleteMultipartUpload, ExpirationStatus, LifecycleRule, MultipartUpload};
 use jiff::{SignedDuration, Timestamp};
 use transship::setup::Deployment;
 
@@ -36,7 +36,8 @@ pub(super) async fn look(client: &Client, deployment: &Deployment) -> Finding {
         }
     };
     if let Some(rule) = rules.iter().find(|rule| aborts(rule, &folder)) {
-        let days = rule.abort_incomplete_multipart_upload().and_then(|abort| abort.days_after_initiation());
+        let days = rule.abort_incomplete_multipart_upload();
+        let days = days.and_then(AbortIncompleteMultipartUpload::days_after_initiation);
         return Finding::ok(UPLOADS, format!("a lifecycle rule aborts them after {} days", days.unwrap_or_default()));
     }
     let listed = client.list_multipart_uploads().bucket(bucket).prefix(&folder).expected_bucket_owner(owner);
@@ -86,7 +87,7 @@ fn is_old(upload: &MultipartUpload) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_s3::types::{AbortIncompleteMultipartUpload, LifecycleRuleFilter, Tag};
+    use aws_sdk_s3::types::{LifecycleRuleFilter, Tag};
 
     use super::*;
 
