@@ -79,6 +79,37 @@ impl Failures {
     }
 }
 
+/// One attempt at an event that failed: what CloudWatch counts in a function's `Errors`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedAttempt {
+    /// The function's name.
+    pub function: String,
+    /// The invocation's request id.
+    pub request_id: String,
+    /// Which attempt, from 1.
+    pub attempt: usize,
+    /// When it had failed.
+    pub at: Timestamp,
+    /// Whether it is tried again.
+    pub again: bool,
+    /// The function's error, or why it was not run.
+    pub error: String,
+}
+
+/// Attempts that failed, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct FailedAttempts(Mutex<Vec<FailedAttempt>>);
+
+impl FailedAttempts {
+    pub(super) fn all(&self) -> Vec<FailedAttempt> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn push(&self, attempt: FailedAttempt) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(attempt);
+    }
+}
+
 /// Queues an event for a function and returns its request id. It is in flight while it runs, not while it waits to be
 /// tried again.
 pub(super) fn enqueue(cloud: &Cloud, function: &str, payload: Bytes) -> String {
@@ -112,7 +143,16 @@ async fn deliver(cloud: &Cloud, mut invocation: AsyncInvocation, mut ticket: Tic
         let age = due.map(|due| due.duration_since(*received));
         let too_old =
             age.is_some_and(|age| age > SignedDuration::from_secs(config.maximum_event_age_in_seconds.into()));
-        let Some(wait) = wait.filter(|_| !too_old) else {
+        let wait = wait.filter(|_| !too_old);
+        cloud.functions().errors.push(FailedAttempt {
+            function: function.clone(),
+            request_id: request_id.clone(),
+            attempt: *attempt,
+            at: cloud.clock().now(),
+            again: wait.is_some(),
+            error: error.clone(),
+        });
+        let Some(wait) = wait else {
             let condition = if too_old { "EventAgeExceeded" } else { "RetriesExhausted" };
             let (attempts, AsyncInvocation { function, request_id, payload, .. }) = (*attempt, invocation);
             let failure = Failure { function, request_id, payload, attempts, condition, error };

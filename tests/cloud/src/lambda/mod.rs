@@ -24,7 +24,7 @@ use serde::Deserialize;
 use crate::identity::AccountId;
 use crate::{Cloud, REGION};
 
-pub use asynchronous::Failure;
+pub use asynchronous::{FailedAttempt, Failure};
 pub use destination::{DestinationConfig, EventInvokeConfig, OnFailure, Queues};
 pub(crate) use events::Notifications;
 pub use events::{Delivery, Events, Notification};
@@ -41,6 +41,7 @@ const SERVICE: &str = "lambda.amazonaws.com";
 pub struct Functions {
     attached: Mutex<BTreeMap<String, Arc<function::Function>>>,
     failed: asynchronous::Failures,
+    errors: asynchronous::FailedAttempts,
     sequencer: notify::Sequencer,
     processes: processes::Processes,
     queues: Queues,
@@ -169,6 +170,11 @@ impl Functions {
     /// Asynchronous events that failed for good.
     pub fn failures(&self) -> Vec<Failure> {
         self.failed.all()
+    }
+
+    /// Every attempt at an asynchronous event that failed, whether or not another went well.
+    pub fn failed_attempts(&self) -> Vec<FailedAttempt> {
+        self.errors.all()
     }
 
     /// Invokes a function as Lambda itself does, without asking anybody's permission, and waits for the outcome.

@@ -1,0 +1,275 @@
+//! A route that lives through a year: what happens when in a day, by the cloud's clock.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
+use cloud::inventory::{self, Delivery};
+use cloud::lambda::{Outcome, invoke_event};
+use e2e::clients::Clients;
+use e2e::events::created;
+use e2e::route::{DESTINATION_BUCKET, Route, SOURCE_BUCKET, start};
+use fastrand::Rng;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use transship::ledger::Watch;
+
+use super::books::{Books, Copies};
+use super::chance::{Chance, happens};
+use super::source::Source;
+use super::weather::{Kind, Weather};
+
+/// A Tuesday to come, so that every replay has the same weeks.
+const BEGIN: &str = "2040-01-03T00:00:00Z";
+
+/// How long a year is, and how much is in it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Size {
+    pub(crate) days: u32,
+    pub(crate) objects: u32,
+    /// The most changes of a day.
+    pub(crate) changes: u32,
+}
+
+/// Something that happens at a minute of a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Change,
+    /// S3 delivers a report.
+    Deliver,
+    /// It delivers the same report once more, with other files.
+    DeliverAgain,
+    /// The schedule fires.
+    Tick,
+    /// An event of an earlier day comes once more.
+    Echo,
+    /// A person has what is carried over planned now.
+    Retry,
+    /// A person has the baseline forgotten.
+    Rebuild,
+}
+
+/// What was found wrong: from when, and when it was last seen to be so.
+#[derive(Debug, Clone)]
+pub(crate) struct Raised {
+    pub(crate) name: String,
+    pub(crate) since: Timestamp,
+    pub(crate) seen: Timestamp,
+}
+
+/// A route and all that is known of its year.
+pub(crate) struct Life {
+    pub(crate) route: Route,
+    pub(crate) weather: Weather,
+    pub(crate) source: Source,
+    pub(crate) books: Books,
+    /// By name and since when.
+    pub(crate) raised: BTreeMap<(String, Timestamp), Raised>,
+    /// Invocations by a person that failed, as an asynchronous one would be tried again.
+    pub(crate) told_persons: Vec<String>,
+    /// How often a person did something.
+    pub(crate) asked: u32,
+    pub(crate) ticks: u32,
+    chance: Chance,
+    size: Size,
+    begin: Timestamp,
+    /// Manifest keys, oldest first.
+    reports: Vec<String>,
+}
+
+impl Life {
+    /// A route with a full source bucket and no run.
+    pub(crate) async fn begin(seed: u64, size: Size) -> Self {
+        let chance = Chance(seed);
+        let (cloud, server, source, destination) = start().await.unwrap();
+        // Versions, so that what is deleted can come back as it was, and every copy can be counted.
+        for (account, bucket) in [(&source, SOURCE_BUCKET), (&destination, DESTINATION_BUCKET)] {
+            versioned(account, bucket).await;
+        }
+        let route = Route::on(cloud, server, source, destination, &[]).await.unwrap();
+        let begin: Timestamp = BEGIN.parse().unwrap();
+        route.cloud.clock().turn_to(begin);
+        let mut rng = chance.about("the bucket at first");
+        let filled = Source::filled(&route.source, size.objects, &mut rng).await;
+        let weather = Weather::new(chance);
+        weather.over(&route.cloud);
+        Self {
+            route,
+            weather,
+            source: filled,
+            books: Books::default(),
+            raised: BTreeMap::new(),
+            told_persons: Vec::new(),
+            asked: 0,
+            ticks: 0,
+            chance,
+            size,
+            begin,
+            reports: Vec::new(),
+        }
+    }
+
+    /// A day of bad weather.
+    pub(crate) async fn day(&mut self, day: u32) -> Copies {
+        self.weather.day(&self.route.cloud, day);
+        let mut rng = self.chance.about(format!("steps of day {day}"));
+        let steps = self.steps(day, &mut rng);
+        self.live(day, &steps).await;
+        self.books.check(&self.route.cloud, &self.weather)
+    }
+
+    /// A day on which nothing changes and nothing goes wrong.
+    pub(crate) async fn quiet_day(&mut self, day: u32) {
+        let ticks = [0, 75, 90, 105, 120, 150, 180, 240, 720].map(|minute| (minute, Step::Tick));
+        let mut steps = vec![(60, Step::Deliver)];
+        steps.extend(ticks);
+        steps.sort_by_key(|(minute, _)| *minute);
+        self.live(day, &steps).await;
+    }
+
+    /// What happens when.
+    fn steps(&self, day: u32, rng: &mut Rng) -> Vec<(i64, Step)> {
+        let mut steps = Vec::new();
+        let scan = rng.i64(60..90);
+        if day > 1 && happens(rng, 1, 40) {
+            let at = self.begin.checked_add(SignedDuration::from_mins(i64::from(day - 1) * 1440 + scan)).unwrap();
+            self.weather.note(Kind::NoReport, at, "");
+        } else {
+            steps.push((scan, Step::Deliver));
+            if happens(rng, 1, 30) {
+                steps.push((scan + rng.i64(1..600), Step::DeliverAgain));
+            }
+        }
+        if !happens(rng, 1, 8) {
+            for _ in 0..rng.u32(1..=self.size.changes) {
+                // A third of them between the scan and the copies.
+                let minute = if happens(rng, 1, 3) { scan + rng.i64(0..40) } else { rng.i64(0..1440) };
+                steps.push((minute, Step::Change));
+            }
+        }
+        for minute in [15, scan + 15, scan + 30, scan + 60, 300, 600, 900, 1200] {
+            if happens(rng, 1, 20) {
+                let at = self.begin.checked_add(SignedDuration::from_mins(i64::from(day - 1) * 1440 + minute)).unwrap();
+                self.weather.note(Kind::NoTick, at, "");
+            } else {
+                steps.push((minute, Step::Tick));
+            }
+        }
+        if happens(rng, 1, 12) {
+            steps.push((rng.i64(0..1440), Step::Echo));
+        }
+        if happens(rng, 1, 15) {
+            steps.push((rng.i64(120..1440), Step::Retry));
+        }
+        if happens(rng, 1, 90) {
+            steps.push((rng.i64(0..1440), Step::Rebuild));
+        }
+        steps.sort_by_key(|(minute, _)| *minute);
+        steps
+    }
+
+    async fn live(&mut self, day: u32, steps: &[(i64, Step)]) {
+        let midnight = self.begin.checked_add(SignedDuration::from_hours(24 * i64::from(day - 1))).unwrap();
+        let mut rng = self.chance.about(format!("what happens on day {day}"));
+        for (minute, step) in steps {
+            self.until(midnight.checked_add(SignedDuration::from_mins(*minute)).unwrap()).await;
+            match step {
+                Step::Change => self.source.changes(&mut rng).await,
+                Step::Deliver => self.deliver(None, &mut rng).await,
+                Step::DeliverAgain => {
+                    let started = self.reports.last().and_then(|key| scanned(key));
+                    self.weather.note(Kind::Redelivered, self.route.cloud.clock().now(), "");
+                    self.deliver(started, &mut rng).await;
+                }
+                Step::Tick => self.tick().await,
+                Step::Echo => {
+                    let few = self.reports.len().min(20);
+                    if let Some(report) = rng.choice(&self.reports[self.reports.len() - few..]) {
+                        self.weather.note(Kind::EventAgain, self.route.cloud.clock().now(), report);
+                        let event = created(report, None, None);
+                        invoke_event(&self.route.cloud, "create-job", event.to_string().into());
+                    }
+                }
+                Step::Retry => {
+                    let baseline = self.route.baseline().await.unwrap();
+                    if let Some(list) = baseline.and_then(|baseline| baseline.carry_over.first().cloned()) {
+                        self.ask(&json!({ "action": "retry", "run": list.run, "by": "mara" })).await;
+                    }
+                }
+                Step::Rebuild => {
+                    self.books.rebuild(&self.route.cloud);
+                    self.ask(&json!({ "action": "rebuild", "by": "mara" })).await;
+                }
+            }
+        }
+        self.until(midnight.checked_add(SignedDuration::from_hours(24)).unwrap()).await;
+    }
+
+    /// Time passes: what is due comes in its order, each once what came before has ended.
+    async fn until(&self, at: Timestamp) {
+        let cloud = &self.route.cloud;
+        loop {
+            cloud.activity().settled().await;
+            match [cloud.clock().next(), self.weather.next()].into_iter().flatten().min() {
+                Some(due) if due <= at => {
+                    cloud.clock().turn_to(due);
+                    self.weather.let_go(cloud);
+                }
+                _ => break,
+            }
+        }
+        cloud.clock().turn_to(at);
+    }
+
+    async fn deliver(&mut self, started: Option<Timestamp>, rng: &mut Rng) {
+        let cloud = &self.route.cloud;
+        self.books.report(cloud);
+        let columns =
+            if happens(rng, 1, 5) { vec![("Mood".to_owned(), "good, \"really\"".to_owned())] } else { vec![] };
+        let files = Some(rng.usize(1..4));
+        let delivery = Delivery { files, order: rng.u64(..), columns, started, ..Delivery::default() };
+        let manifests = inventory::deliver_as(cloud, SOURCE_BUCKET, &delivery).await.unwrap();
+        self.reports.extend(manifests);
+    }
+
+    /// The schedule fires, as EventBridge does: what fails is tried again.
+    async fn tick(&mut self) {
+        self.ticks += 1;
+        invoke_event(&self.route.cloud, "settle-job", json!({ "source": "schedule" }).to_string().into());
+        self.route.cloud.activity().settled().await;
+        let Some(watch) = self.route.kept("ledger/watch.json").await.unwrap() else { return };
+        let watch: Watch = serde_json::from_slice(&watch).unwrap();
+        let seen = self.route.cloud.clock().now();
+        for (name, since) in watch.raised {
+            let raised = Raised { name: name.clone(), since, seen };
+            self.raised.insert((name, since), raised);
+        }
+    }
+
+    /// A person invokes create-job, and does so again if that fails.
+    async fn ask(&mut self, command: &serde_json::Value) {
+        self.asked += 1;
+        let id = format!("mara{}", self.asked);
+        for _ in 0..3 {
+            let cloud = &self.route.cloud;
+            let answer = cloud.functions().invoke(cloud, "create-job", &id, command.to_string().into()).await.unwrap();
+            match answer {
+                Outcome::Success(_) => return,
+                Outcome::Error(error) => self.told_persons.push(String::from_utf8_lossy(&error).into_owned()),
+            }
+        }
+        // What was begun, the schedule goes on with.
+    }
+}
+
+async fn versioned(account: &Clients, bucket: &str) {
+    account.s3.create_bucket().bucket(bucket).send().await.unwrap();
+    let versioning = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
+    account.s3.put_bucket_versioning().bucket(bucket).versioning_configuration(versioning).send().await.unwrap();
+}
+
+/// When the scan of a report began, by its key.
+fn scanned(report: &str) -> Option<Timestamp> {
+    let time = report.rsplit('/').nth(1)?;
+    let (date, clock) = time.strip_suffix('Z')?.split_once('T')?;
+    format!("{date}T{}:00Z", clock.replace('-', ":")).parse().ok()
+}

@@ -1,0 +1,100 @@
+//! A simulated year: a route that nobody looks after, by the cloud's clock, in bad weather. Each day objects come, change, go and
+//! come back, a report is delivered, the schedule fires; and events are lost, tasks and jobs fail, processes are killed. In the
+//! end every object is held against its copy, every copy against a change or a retry, and every trouble against what was told.
+//!
+//! `YEAR_SEED` replays a year, `YEAR_DAYS` makes it longer or shorter. Each prints both, and its figures.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
+
+mod books;
+mod chance;
+mod end;
+mod life;
+mod seen;
+mod source;
+mod weather;
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use life::{Life, Size};
+use seen::Evidence;
+use transship::ledger::State;
+use weather::Kind;
+
+fn setting(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
+}
+
+async fn live(seed: u64, size: Size) {
+    let seed = setting("YEAR_SEED").unwrap_or(seed);
+    let days = setting("YEAR_DAYS").map_or(size.days, |days| u32::try_from(days).unwrap());
+    println!("YEAR_SEED={seed} YEAR_DAYS={days}");
+    let began = Instant::now();
+    let mut life = Life::begin(seed, size).await;
+    for day in 1..=days {
+        let copies = life.day(day).await;
+        if day % 10 == 0 {
+            println!("day {day}: {copies:?}, {} keys, {} s", life.source.known(), began.elapsed().as_secs());
+        }
+    }
+    let records = end::settle(&mut life, days).await;
+    end::check_runs(&life, &records);
+    let (here, gone) = end::check_objects(&life).await;
+    let copies = life.books.check(&life.route.cloud, &life.weather);
+
+    let evidence = Evidence::new(&life, &records);
+    let unseen = evidence.unseen();
+    assert!(unseen.is_empty(), "nobody saw {unseen:#?}");
+    let mut troubles: BTreeMap<Kind, usize> = BTreeMap::new();
+    for trouble in life.weather.troubles() {
+        *troubles.entry(trouble.kind).or_default() += 1;
+    }
+    for function in ["create-job", "settle-job"] {
+        let is = |trouble: &&weather::Trouble| trouble.kind == Kind::Crash && trouble.about == function;
+        let crashes = life.weather.troubles().iter().filter(is).count();
+        assert_eq!(evidence.killed(function), crashes, "{function}: each crash is an invocation that failed");
+    }
+    let mut states: BTreeMap<String, usize> = BTreeMap::new();
+    for run in records.iter().filter(|run| run.state != State::Superseded) {
+        *states.entry(format!("{:?}", run.state)).or_default() += 1;
+    }
+    let failed = life.route.cloud.functions().failed_attempts();
+    println!(
+        "objects: {here} equal to their copies, {gone} gone from the source and kept, {} keys",
+        life.source.known()
+    );
+    println!(
+        "reports: {}, rows: {}, ticks: {}, asked: {}",
+        life.books.reports, life.books.rows, life.ticks, life.asked
+    );
+    println!("runs: {states:?}, jobs: {}", life.weather.jobs(|_, _| ()).len());
+    println!("changes at the source: {:?}", life.source.changes);
+    println!("{copies:?}");
+    println!("troubles: {troubles:?}");
+    println!(
+        "invocations that failed: {}, of which tried again: {}; given up: {}",
+        failed.len(),
+        failed.iter().filter(|attempt| attempt.again).count(),
+        life.route.cloud.functions().failures().len()
+    );
+    let mut raised: BTreeMap<&str, usize> = BTreeMap::new();
+    for finding in life.raised.values() {
+        *raised.entry(&finding.name).or_default() += 1;
+    }
+    println!("findings: {raised:?}");
+    println!("took {} s", began.elapsed().as_secs());
+}
+
+/// What CI can afford.
+#[tokio::test]
+async fn a_month() {
+    live(5, Size { days: 30, objects: 40, changes: 5 }).await;
+}
+
+/// `cargo test --workspace --test year -- --ignored`
+#[tokio::test]
+#[ignore = "takes a quarter of an hour"]
+async fn a_year() {
+    live(2026, Size { days: 366, objects: 200, changes: 9 }).await;
+}

@@ -1,0 +1,92 @@
+//! By what each thing that went wrong was seen: a notice that was told, a finding, a function's error with its retry.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+use transship::ledger::{RunRecord, State};
+
+use super::life::Life;
+use super::weather::{Kind, Trouble};
+
+/// What a trouble was seen by; none if by nothing.
+pub(crate) struct Evidence<'a> {
+    life: &'a Life,
+    by_job: BTreeMap<&'a str, &'a RunRecord>,
+    records: &'a [RunRecord],
+    failed: Vec<cloud::lambda::FailedAttempt>,
+}
+
+impl<'a> Evidence<'a> {
+    pub(crate) fn new(life: &'a Life, records: &'a [RunRecord]) -> Self {
+        let by_job = records.iter().flat_map(|run| run.jobs.iter().map(move |job| (job.id.as_str(), run))).collect();
+        Self { life, by_job, records, failed: life.route.cloud.functions().failed_attempts() }
+    }
+
+    /// What went wrong and nobody was told of, nor tried again.
+    pub(crate) fn unseen(&self) -> Vec<Trouble> {
+        let mut unseen: Vec<Trouble> = self.life.weather.troubles();
+        unseen.retain(|trouble| !self.is_seen(trouble));
+        unseen
+    }
+
+    /// Invocations that ended with their process, of a function.
+    pub(crate) fn killed(&self, function: &str) -> usize {
+        let killed = |error: &str| error.contains("Runtime.ExitError");
+        let tried = self.failed.iter().filter(|attempt| attempt.function == function && killed(&attempt.error)).count();
+        let asked = self.life.told_persons.iter().filter(|error| killed(error)).count();
+        tried + if function == "create-job" { asked } else { 0 }
+    }
+
+    fn is_seen(&self, trouble: &Trouble) -> bool {
+        let Trouble { kind, at, about, retried } = trouble;
+        let within =
+            |hours: i64, moment: jiff::Timestamp| moment.duration_since(*at).abs() <= SignedDuration::from_hours(hours);
+        match kind {
+            Kind::TasksFailed | Kind::Stubborn => self.told(about, |run| {
+                run.outcome.as_ref().is_some_and(|o| !o.errors.is_empty() || !o.findings.is_empty())
+            }),
+            Kind::JobFailed
+            | Kind::NoCompletionReport
+            | Kind::ShortCompletionReport
+            | Kind::DamagedCompletionReport => {
+                self.told(about, |run| run.outcome.as_ref().is_some_and(|outcome| !outcome.findings.is_empty()))
+            }
+            Kind::HungJob => self.is_raised("run-open", |since, _| since > *at && within(60, since)),
+            Kind::NoReport => {
+                self.is_raised("no-report", |since, seen| within(36, since) || (since < *at && seen > *at))
+            }
+            // Its call was sent again, or its invocation failed and was tried again, or it was found.
+            Kind::Mishap | Kind::Throttled => {
+                *retried
+                    || self.failed.iter().any(|failed| within(1, failed.at))
+                    || self.is_raised("failing", |since, seen| within(6, since) || (since <= *at && seen >= *at))
+            }
+            // The very invocation failed: each is counted by `killed`.
+            Kind::Crash => true,
+            // The schedule found it, or it was too late for it.
+            Kind::ReportUnannounced => {
+                let time = about.rsplit('/').next().unwrap_or_default();
+                self.records.iter().any(|run| run.state != State::Superseded && run.report.time.as_str() >= time)
+            }
+            // These change when something happens, and nothing else: that every run is settled and every object copied shows
+            // that somebody else did what they kept from being done.
+            Kind::SlowJob
+            | Kind::UnknownJob
+            | Kind::EventLost
+            | Kind::EventLate
+            | Kind::EventTwice
+            | Kind::EventAgain
+            | Kind::Redelivered
+            | Kind::NoTick => true,
+        }
+    }
+
+    /// Whether somebody was told of the run of a job, in which this can be seen.
+    fn told(&self, job: &str, shows: impl Fn(&RunRecord) -> bool) -> bool {
+        self.by_job.get(job).is_some_and(|run| run.told.is_some() && shows(run))
+    }
+
+    fn is_raised(&self, name: &str, when: impl Fn(jiff::Timestamp, jiff::Timestamp) -> bool) -> bool {
+        self.life.raised.values().any(|raised| raised.name == name && when(raised.since, raised.seen))
+    }
+}
