@@ -16,8 +16,8 @@ use super::{EventInvokeConfig, FunctionSettings, Limits, function_arn};
 use crate::Cloud;
 use crate::access::Denied;
 
-/// An idle environment older than this, by the cloud's clock, is not used again: its credentials do not last for ever.
-const MAX_AGE: SignedDuration = SignedDuration::from_mins(30);
+/// An idle environment older than this, by the cloud's clock, is not used again: its credentials last for twelve hours.
+const MAX_AGE: SignedDuration = SignedDuration::from_hours(6);
 
 /// What an invocation came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
