@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
 
+use std::sync::Arc;
+
+use cloud::batch::JobScript;
+use cloud::batch::report::TaskFailure;
 use e2e::route::{MANIFEST_BUCKET, Route, SOURCE_BUCKET};
 use serde_json::{Value, json};
 use transship::ledger::{Action, State};
@@ -61,6 +65,8 @@ async fn after_a_rebuild_the_next_report_is_a_full_run_and_older_ones_stay_past(
     assert!(answer["reason"].as_str().unwrap().contains(entry), "{answer} names {entry}");
     let action: Action = serde_json::from_slice(&route.kept(entry).await.unwrap().unwrap()).unwrap();
     assert_eq!((action.action.as_str(), action.by.as_deref()), ("rebuild", Some("mara")));
+    let ago = route.cloud.clock().now().duration_since(action.at);
+    assert!((0..60).contains(&ago.as_secs()), "{} is when it was done", action.at);
     assert!(entry.ends_with(&format!("-rebuild-{}.json", action.request_id)), "{entry}");
 
     let past = before.committed.unwrap();
@@ -131,4 +137,41 @@ async fn two_rebuilds_at_once_and_one_without_a_baseline() {
     s3.delete_object().bucket(MANIFEST_BUCKET).key("ledger/baseline.json").send().await.unwrap();
     assert_eq!(rebuild(&route).await["outcome"], "rebuilt");
     assert_eq!(route.baseline().await.unwrap().unwrap().committed, committed);
+}
+
+/// Its job would overtake the next run's, or be overtaken: whoever rebuilds has to find it, though its run sorts before the one
+/// that it retries.
+#[tokio::test]
+async fn a_retry_that_is_open_is_found_when_the_baseline_is_lost() {
+    let route = Route::set_up(&[]).await.unwrap();
+    for n in 0..OBJECTS {
+        route.source.s3.put_object().bucket(SOURCE_BUCKET).key(format!("object {n}")).send().await.unwrap();
+    }
+    let refuse = |_: &str| Some(TaskFailure { status: 403, code: "AccessDenied".to_owned(), message: String::new() });
+    route.cloud.jobs().script(move |_| JobScript { tasks: Some(Arc::new(refuse)), ..JobScript::default() });
+    deliver(&route).await;
+    let first = route.records().await.unwrap().pop().unwrap().run;
+    route.cloud.jobs().script(|_| JobScript { stays_active: true, ..JobScript::default() });
+    let retry = json!({ "action": "retry", "run": first, "by": "mara" });
+    let answer = route.create_job(&retry).await.unwrap().unwrap();
+    assert_eq!(answer["results"][0]["outcome"], "created", "{answer}");
+    route.cloud.jobs().script(|_| JobScript::default());
+    let open = route.baseline().await.unwrap().unwrap().committed.unwrap();
+    assert_ne!(open.run, first);
+
+    put_baseline(&route, b"{").await;
+    assert_eq!(rebuild(&route).await["outcome"], "rebuilt");
+    assert_eq!(route.baseline().await.unwrap().unwrap().committed, Some(open.clone()));
+
+    route.cloud.clock().turn(60);
+    route.deliver().await.unwrap();
+    route.cloud.activity().settled().await;
+    let jobs = route.job_ids().await.unwrap();
+    assert_eq!(jobs.len(), 2, "the next report waits for the retry: {jobs:?}");
+    assert!(route.cloud.jobs().let_go(&route.cloud, &jobs[1]));
+    route.cloud.activity().settled().await;
+    let records = route.records().await.unwrap();
+    let retried = records.iter().find(|record| record.run == open.run).unwrap();
+    assert_eq!((retried.state, retried.outcome.as_ref().unwrap().copied), (State::Copied, OBJECTS));
+    assert!(is_full(&route).await, "the report that waited is a full run");
 }

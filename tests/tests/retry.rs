@@ -58,6 +58,8 @@ async fn what_one_run_did_not_copy_is_copied_by_a_run_of_its_own() {
             (action.action.as_str(), action.by.as_deref(), action.run),
             ("retry", Some("mara"), Some(first.run))
         );
+        let ago = route.cloud.clock().now().duration_since(action.at);
+        assert!((0..60).contains(&ago.as_secs()), "{} is when it was done", action.at);
 
         assert_eq!(retry(&route, run.run.as_str()).await["outcome"], "empty", "nothing is left");
         route.cloud.clock().turn(24 * 3600);

@@ -232,7 +232,7 @@ impl Runner {
     }
 
     /// Marks a record that was never committed, for whoever reads the ledger.
-    async fn supersede(&self, key: &ObjectKey, record: Kept<RunRecord>) -> Result<(), RunError> {
+    pub(super) async fn supersede(&self, key: &ObjectKey, record: Kept<RunRecord>) -> Result<(), RunError> {
         if record.value.state == State::Planned {
             let superseded = RunRecord { state: State::Superseded, ..record.value };
             // If somebody else wrote it, they said the same.

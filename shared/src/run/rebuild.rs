@@ -1,6 +1,8 @@
 //! Forgets the baseline, so that the next report is a full run. For a person, when the baseline is damaged or what is at the
 //! destination is not what it says.
 
+use jiff::Timestamp;
+
 use super::changes::ROUNDS;
 use super::{RunError, Runner};
 use crate::config::CopyMode;
@@ -57,9 +59,10 @@ impl Runner {
         }
     }
 
-    /// The newest run that is known to have been committed, since it has had its jobs.
+    /// The newest run that is known to have been committed, since it has had its jobs. Of several of one report, which S3 delivered
+    /// again or a person retried, it is the one that was planned last: all others had been closed by then.
     async fn last_recorded(&self) -> Result<Option<Committed>, RunError> {
-        let mut last: Option<Committed> = None;
+        let mut last: Option<(Committed, Timestamp)> = None;
         for listed in self.bucket().all_below(RUNS, None).await.map_err(LedgerError::from)?.into_iter().rev() {
             let Some(record) = self.readable(&listed.key).await? else { continue };
             let was_committed =
@@ -67,17 +70,23 @@ impl Runner {
             if !was_committed {
                 continue;
             }
+            let mut etags = match &last {
+                // Records sort by the times of their reports.
+                Some((last, _)) if last.report_time != record.report.time => break,
+                Some((last, _)) => last.etags.clone(),
+                None => Vec::new(),
+            };
             let etag = record.report.manifest.etag.clone();
-            match &mut last {
-                None => {
-                    let report_time = record.report.time;
-                    last = Some(Committed { run: record.run, record: listed.key, report_time, etags: vec![etag] });
-                }
-                // Records sort by the times of their reports; S3 may have delivered one again with another ETag.
-                Some(last) if last.report_time == record.report.time => last.etags.push(etag),
-                Some(_) => break,
+            if !etags.contains(&etag) {
+                etags.push(etag);
             }
+            let of_record = (record.run, listed.key, record.planned);
+            let (run, key, planned) = match last {
+                Some((last, planned)) if planned >= of_record.2 => (last.run, last.record, planned),
+                _ => of_record,
+            };
+            last = Some((Committed { run, record: key, report_time: record.report.time, etags }, planned));
         }
-        Ok(last)
+        Ok(last.map(|(last, _)| last))
     }
 }

@@ -52,6 +52,13 @@ impl Runner {
             let next = baseline.value.retrying(&record.value, &key);
             if self.ledger.swap(&baseline_key(), next, &baseline.etag).await?.is_err() {
                 // Somebody else moved it: by this very call, tried again, or another way, which the next round sees.
+                let now = self.ledger.baseline().await?.map(|now| (now.etag, now.value.committed));
+                let is_lost = now.is_none_or(|(etag, committed)| {
+                    etag != baseline.etag && committed.is_none_or(|committed| committed.record != key)
+                });
+                if is_lost {
+                    self.supersede(&key, record).await?;
+                }
                 continue;
             }
             let id = record.value.run.clone();

@@ -51,12 +51,11 @@ impl Clock {
         }
     }
 
-    /// Moves the clock on to a time, if that is still to come, up to the next whole second.
+    /// Moves the clock on to a time, up to the next whole second. If that is past, what has become due meanwhile is in flight
+    /// all the same.
     pub fn turn_to(&self, at: Timestamp) {
         let left = at.duration_since(self.now());
-        if left.is_positive() {
-            self.turn(left.as_secs() + i64::from(left.subsec_nanos() > 0));
-        }
+        self.turn(if left.is_positive() { left.as_secs() + i64::from(left.subsec_nanos() > 0) } else { 0 });
     }
 
     /// The next time that something waits for: Lambda's retry of an event, a notification that is late.
@@ -134,6 +133,15 @@ mod tests {
         assert_eq!((activity.in_flight(), clock.next()), (1, None));
         drop(later);
         assert_eq!(activity.in_flight(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_became_due_by_itself_is_in_flight_when_the_clock_is_turned_to_it() {
+        let (clock, activity) = (Clock::default(), Activity::default());
+        let _alarm = clock.alarm(SignedDuration::from_millis(1), &activity);
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        clock.turn_to(clock.next().unwrap());
+        assert_eq!((activity.in_flight(), clock.next()), (1, None));
     }
 
     #[tokio::test]

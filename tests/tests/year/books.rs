@@ -27,7 +27,7 @@ pub(crate) struct Books {
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Copies {
     pub(crate) changes: u64,
-    pub(crate) copies: u64,
+    pub(crate) made: u64,
     /// Copied once more, since the job that had copied it did not end well or said nothing of it.
     pub(crate) again: u64,
     /// Tasks that such jobs began.
@@ -79,7 +79,7 @@ impl Books {
                 "{key:?} was copied {times} times; it changed {changes} times, {rebuilt} rebuilds and {retries} tasks of \
                  jobs that broke down account for as many more"
             );
-            sum.copies += times;
+            sum.made += times;
             sum.again += times.saturating_sub(changes + rebuilt);
             sum.allowed += retries;
         }

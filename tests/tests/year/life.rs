@@ -82,12 +82,12 @@ impl Life {
         let chance = Chance(seed);
         let (cloud, server, source, destination) = start().await.unwrap();
         // Versions, so that what is deleted can come back as it was, and every copy can be counted.
+        let begin: Timestamp = BEGIN.parse().unwrap();
+        cloud.clock().turn_to(begin);
         for (account, bucket) in [(&source, SOURCE_BUCKET), (&destination, DESTINATION_BUCKET)] {
             versioned(account, bucket).await;
         }
         let route = Route::on(cloud, server, source, destination, &[]).await.unwrap();
-        let begin: Timestamp = BEGIN.parse().unwrap();
-        route.cloud.clock().turn_to(begin);
         let mut rng = chance.about("the bucket at first");
         let filled = Source::filled(&route.source, size.objects, &mut rng).await;
         let weather = Weather::new(chance);

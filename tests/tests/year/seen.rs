@@ -61,16 +61,15 @@ impl<'a> Evidence<'a> {
                     || self.failed.iter().any(|failed| within(1, failed.at))
                     || self.is_raised("failing", |since, seen| within(6, since) || (since <= *at && seen >= *at))
             }
-            // The very invocation failed: each is counted by `killed`.
-            Kind::Crash => true,
             // The schedule found it, or it was too late for it.
             Kind::ReportUnannounced => {
                 let time = about.rsplit('/').next().unwrap_or_default();
                 self.records.iter().any(|run| run.state != State::Superseded && run.report.time.as_str() >= time)
             }
-            // These change when something happens, and nothing else: that every run is settled and every object copied shows
-            // that somebody else did what they kept from being done.
-            Kind::SlowJob
+            // The very invocation of a crash failed: each is counted by `killed`. The others change when something happens, and
+            // nothing else: that every run is settled and every object copied shows that it was done all the same.
+            Kind::Crash
+            | Kind::SlowJob
             | Kind::UnknownJob
             | Kind::EventLost
             | Kind::EventLate
