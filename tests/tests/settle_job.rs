@@ -243,3 +243,30 @@ async fn a_changed_inventory_and_a_lost_policy_are_found_by_setup() {
     let found = findings(&answer);
     assert!(found.len() >= 2 && found.iter().all(|name| name.starts_with("setup ")), "{answer:#}");
 }
+
+/// Its invocation and all retries of it were cut off, and a newer report was planned since: nothing more can come of it, and the
+/// ledger says so.
+#[tokio::test]
+async fn a_plan_that_was_never_committed_is_superseded() {
+    let route = with_objects(&[]).await;
+    without_events(&route).await;
+    let older = deliver(&route, 0).await;
+    route.cloud.faults().script_for("create-job", |seen| {
+        let commits = seen.operation == "PutObject" && seen.path.ends_with("/ledger/baseline.json");
+        // The first put makes the baseline that the plan is made on; the second is the commit.
+        if commits && seen.call > 10 { Fault::Crash(When::Before) } else { Fault::None }
+    });
+    let crashed = route.create_job(&e2e::events::created(&older, None, None)).await.unwrap();
+    assert!(crashed.is_err(), "{crashed:?}");
+    route.cloud.faults().clear();
+    assert_eq!(run_of(&route, &older).await.state, State::Planned);
+    assert!(route.baseline().await.unwrap().unwrap().committed.is_none());
+
+    let newer = deliver(&route, 24).await;
+    route.create_job(&e2e::events::created(&newer, None, None)).await.unwrap().unwrap();
+    route.cloud.activity().settled().await;
+    tick(&route).await;
+    let records = route.records().await.unwrap();
+    let states: Vec<State> = records.iter().map(|run| run.state).collect();
+    assert_eq!(states, [State::Superseded, State::Copied], "{records:#?}");
+}

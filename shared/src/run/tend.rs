@@ -60,7 +60,8 @@ impl Runner {
             tended.failed.push(error);
         }
         tended.runs = self.ledger.newest_runs(RUNS).await?;
-        if Box::pin(self.tend_everything(&mut tended, time)).await || !tended.closed.is_empty() {
+        let moved = Box::pin(self.tend_everything(&mut tended, time)).await;
+        if self.tend_abandoned(&tended).await? || moved || !tended.closed.is_empty() {
             tended.runs = self.ledger.newest_runs(RUNS).await?;
         }
         let records = tended.runs.iter().map(|(_, record)| &record.value);
@@ -115,6 +116,33 @@ impl Runner {
             }
         }
         moved
+    }
+
+    /// Marks plans whose invocations were cut off before the commit, and whose baseline has moved on since: nothing more comes of
+    /// them. Whether there was one.
+    async fn tend_abandoned(&self, tended: &Tended) -> Result<bool, RunError> {
+        let now = self.bucket().now();
+        let is_old = |record: &RunRecord| {
+            // Younger ones may be on their way to the commit.
+            record.state == State::Planned
+                && record.mode == CopyMode::Changes
+                && now.duration_since(record.planned) > PLANNING
+        };
+        let old: Vec<_> = tended.runs.iter().filter(|(_, record)| is_old(&record.value)).cloned().collect();
+        if old.is_empty() {
+            return Ok(false);
+        }
+        // If it cannot be read, that is a failure already.
+        let Ok(Some(baseline)) = self.ledger.baseline().await else { return Ok(false) };
+        let committed = baseline.value.committed.as_ref().map(|last| &last.record);
+        let mut any = false;
+        for (key, record) in old {
+            if committed != Some(&key) && record.value.baseline.as_ref() != Some(&baseline.etag) {
+                self.supersede(&key, record).await?;
+                any = true;
+            }
+        }
+        Ok(any)
     }
 
     /// The report that is to be planned next, if its own events do not see to it.

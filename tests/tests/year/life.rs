@@ -87,7 +87,9 @@ impl Life {
         for (account, bucket) in [(&source, SOURCE_BUCKET), (&destination, DESTINATION_BUCKET)] {
             versioned(account, bucket).await;
         }
-        let route = Route::on(cloud, server, source, destination, &[]).await.unwrap();
+        // The first run is over it, each that copies everything anew, and some that have much to catch up on.
+        let most = (2 * size.changes).to_string();
+        let route = Route::on(cloud, server, source, destination, &[("MaxObjectsPerRun", &most)]).await.unwrap();
         let mut rng = chance.about("the bucket at first");
         let filled = Source::filled(&route.source, size.objects, &mut rng).await;
         let weather = Weather::new(chance);
@@ -119,7 +121,7 @@ impl Life {
 
     /// A day on which nothing changes and nothing goes wrong.
     pub(crate) async fn quiet_day(&mut self, day: u32) {
-        let ticks = [0, 75, 90, 105, 120, 150, 180, 240, 720].map(|minute| (minute, Step::Tick));
+        let ticks = [0, 75, 90, 120, 180, 240, 720].map(|minute| (minute, Step::Tick));
         let mut steps = vec![(60, Step::Deliver)];
         steps.extend(ticks);
         steps.sort_by_key(|(minute, _)| *minute);
@@ -146,7 +148,7 @@ impl Life {
                 steps.push((minute, Step::Change));
             }
         }
-        for minute in [15, scan + 15, scan + 30, scan + 60, 300, 600, 900, 1200] {
+        for minute in [15, scan + 20, scan + 60, 420, 800, 1200] {
             if happens(rng, 1, 20) {
                 let at = self.begin.checked_add(SignedDuration::from_mins(i64::from(day - 1) * 1440 + minute)).unwrap();
                 self.weather.note(Kind::NoTick, at, "");
@@ -213,11 +215,21 @@ impl Life {
                 Some(due) if due <= at => {
                     cloud.clock().turn_to(due);
                     self.weather.let_go(cloud);
+                    self.decide().await;
                 }
                 _ => break,
             }
         }
         cloud.clock().turn_to(at);
+    }
+
+    /// A person confirms or cancels jobs that wait for one. Some of them a newer report has cancelled by then.
+    async fn decide(&self) {
+        for (id, status) in self.weather.decided(self.route.cloud.clock().now()) {
+            let account = cloud::identity::AccountId::destination();
+            let update = self.route.destination.s3control.update_job_status().account_id(account.as_str()).job_id(id);
+            let _ = update.requested_job_status(status).send().await;
+        }
     }
 
     async fn deliver(&mut self, started: Option<Timestamp>, rng: &mut Rng) {

@@ -43,15 +43,20 @@ impl<'a> Evidence<'a> {
             |hours: i64, moment: jiff::Timestamp| moment.duration_since(*at).abs() <= SignedDuration::from_hours(hours);
         match kind {
             Kind::TasksFailed | Kind::Stubborn => self.told(about, |run| {
-                run.outcome.as_ref().is_some_and(|o| !o.errors.is_empty() || !o.findings.is_empty())
+                has_findings(run) || run.outcome.as_ref().is_some_and(|outcome| !outcome.errors.is_empty())
             }),
             Kind::JobFailed
             | Kind::NoCompletionReport
             | Kind::ShortCompletionReport
-            | Kind::DamagedCompletionReport => {
-                self.told(about, |run| run.outcome.as_ref().is_some_and(|outcome| !outcome.findings.is_empty()))
-            }
+            | Kind::DamagedCompletionReport => self.told(about, has_findings),
             Kind::HungJob => self.is_raised("run-open", |since, _| since > *at && within(60, since)),
+            // A newer report may have come in the same hour: then somebody was told that it was cancelled.
+            Kind::OverLimit => {
+                let name = self.by_job.get(about.as_str()).map(|run| format!("unconfirmed {}", run.run));
+                name.is_some_and(|name| self.is_raised(&name, |_, _| true)) || self.told(about, has_findings)
+            }
+            // The whole plan is carried over.
+            Kind::NotConfirmed => self.told(about, has_findings),
             Kind::NoReport => {
                 self.is_raised("no-report", |since, seen| within(36, since) || (since < *at && seen > *at))
             }
@@ -88,4 +93,8 @@ impl<'a> Evidence<'a> {
     fn is_raised(&self, name: &str, when: impl Fn(jiff::Timestamp, jiff::Timestamp) -> bool) -> bool {
         self.life.raised.values().any(|raised| raised.name == name && when(raised.since, raised.seen))
     }
+}
+
+fn has_findings(run: &RunRecord) -> bool {
+    run.outcome.as_ref().is_some_and(|outcome| !outcome.findings.is_empty())
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use aws_sdk_s3control::types::RequestedJobStatus;
 use cloud::Cloud;
 use cloud::batch::job::Job;
 use cloud::batch::report::TaskFailure;
@@ -41,6 +42,10 @@ pub(crate) enum Kind {
     SlowJob,
     /// A job hung for longer than a day.
     HungJob,
+    /// A job waited for a person, since its run was over a limit.
+    OverLimit,
+    /// The person cancelled it, or did not look at it before the next report came.
+    NotConfirmed,
     /// DescribeJob or ListJobs did not know a new job at first.
     UnknownJob,
     /// An event never came.
@@ -97,6 +102,8 @@ struct State {
     made: BTreeMap<String, JobMade>,
     /// Jobs that hang, until when.
     held: Vec<(Timestamp, String)>,
+    /// Jobs that wait for a person, and what that person will do when.
+    waiting: Vec<(Timestamp, String, RequestedJobStatus)>,
     strikes: Vec<Strike>,
     throttled: Option<(Timestamp, Timestamp)>,
     /// Which events of a report were lost.
@@ -124,6 +131,7 @@ impl Weather {
             jobs: 0,
             made: BTreeMap::new(),
             held: Vec::new(),
+            waiting: Vec::new(),
             strikes: Vec::new(),
             throttled: None,
             lost: BTreeMap::new(),
@@ -192,9 +200,20 @@ impl Weather {
         }
     }
 
-    /// When the next job that hangs goes on.
+    /// When the next job that hangs goes on, or the next that waits for a person is looked at.
     pub(crate) fn next(&self) -> Option<Timestamp> {
-        self.state().held.iter().map(|(at, _)| *at).min()
+        let state = self.state();
+        state.held.iter().map(|(at, _)| *at).chain(state.waiting.iter().map(|(at, _, _)| *at)).min()
+    }
+
+    /// What a person does now about jobs that wait for one.
+    pub(crate) fn decided(&self, now: Timestamp) -> Vec<(String, RequestedJobStatus)> {
+        let mut state = self.state();
+        let due = state.waiting.extract_if(.., |(at, _, _)| *at <= now).collect::<Vec<_>>();
+        let not = due.iter().filter(|(_, _, status)| *status == RequestedJobStatus::Cancelled);
+        let not: Vec<String> = not.map(|(_, id, _)| id.clone()).collect();
+        not.iter().for_each(|id| state.note(Kind::NotConfirmed, now, id));
+        due.into_iter().map(|(_, id, status)| (id, status)).collect()
     }
 
     /// Jobs go on that hung until now.
@@ -258,7 +277,11 @@ impl Weather {
         let run = job.spec.description.as_deref().unwrap_or_default().rsplit(' ').next().unwrap_or_default().to_owned();
         let (day, nth, calm) = (state.day, state.jobs, state.calm);
         let mut rng = state.chance.about(format!("job {day} {nth}"));
-        let mut script = if calm { JobScript::default() } else { state.fate(&job.id, job.created, &mut rng) };
+        let waits = job.spec.confirmation_required;
+        let mut script = if calm { JobScript::default() } else { state.fate(&job.id, job.created, waits, &mut rng) };
+        if waits {
+            state.waits(&job.id, job.created, calm, &mut rng);
+        }
         let is_bad = script.fails.is_some() || script.report != ReportScript::Whole;
         state.made.insert(job.id.clone(), JobMade { run, is_bad, tasks: Vec::new() });
         let some_fail = !calm && happens(&mut rng, 1, 5);
@@ -327,7 +350,7 @@ impl State {
     }
 
     /// What becomes of a job as a whole.
-    fn fate(&mut self, id: &str, created: Timestamp, rng: &mut fastrand::Rng) -> JobScript {
+    fn fate(&mut self, id: &str, created: Timestamp, waits: bool, rng: &mut fastrand::Rng) -> JobScript {
         let mut script = JobScript::default();
         let kind = match rng.u8(0..100) {
             0..6 => {
@@ -354,7 +377,7 @@ impl State {
             8..11 => Some((Kind::HungJob, rng.i64(31..50))),
             _ => None,
         };
-        if let Some((kind, hours)) = hours {
+        if let Some((kind, hours)) = hours.filter(|_| !waits) {
             script.stays_active = true;
             self.held.push((created.checked_add(SignedDuration::from_hours(hours)).unwrap(), id.to_owned()));
             self.note(kind, created, id);
@@ -368,6 +391,19 @@ impl State {
             self.note(kind, created, id);
         }
         script
+    }
+
+    /// A person looks at a job that waits for one: in a few hours, or only after the next report has come.
+    fn waits(&mut self, id: &str, created: Timestamp, calm: bool, rng: &mut fastrand::Rng) {
+        self.note(Kind::OverLimit, created, id);
+        let (hours, status) = match rng.u8(0..10) {
+            _ if calm => (1, RequestedJobStatus::Ready),
+            0 => (rng.i64(5..10), RequestedJobStatus::Cancelled),
+            1 | 2 => (rng.i64(30..60), RequestedJobStatus::Ready),
+            _ => (rng.i64(5..10), RequestedJobStatus::Ready),
+        };
+        let at = created.checked_add(SignedDuration::from_hours(hours)).unwrap();
+        self.waiting.push((at, id.to_owned(), status));
     }
 }
 
