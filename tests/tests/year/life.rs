@@ -148,7 +148,7 @@ impl Life {
                 steps.push((minute, Step::Change));
             }
         }
-        for minute in [15, scan + 20, scan + 60, 420, 800, 1200] {
+        for minute in [scan + 20, scan + 60, 420, 800, 1200] {
             if happens(rng, 1, 20) {
                 let at = self.begin.checked_add(SignedDuration::from_mins(i64::from(day - 1) * 1440 + minute)).unwrap();
                 self.weather.note(Kind::NoTick, at, "");

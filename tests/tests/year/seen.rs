@@ -48,15 +48,14 @@ impl<'a> Evidence<'a> {
             Kind::JobFailed
             | Kind::NoCompletionReport
             | Kind::ShortCompletionReport
-            | Kind::DamagedCompletionReport => self.told(about, has_findings),
+            | Kind::DamagedCompletionReport
+            | Kind::NotConfirmed => self.told(about, has_findings),
             Kind::HungJob => self.is_raised("run-open", |since, _| since > *at && within(60, since)),
             // A newer report may have come in the same hour: then somebody was told that it was cancelled.
             Kind::OverLimit => {
                 let name = self.by_job.get(about.as_str()).map(|run| format!("unconfirmed {}", run.run));
                 name.is_some_and(|name| self.is_raised(&name, |_, _| true)) || self.told(about, has_findings)
             }
-            // The whole plan is carried over.
-            Kind::NotConfirmed => self.told(about, has_findings),
             Kind::NoReport => {
                 self.is_raised("no-report", |since, seen| within(36, since) || (since < *at && seen > *at))
             }

@@ -210,9 +210,9 @@ impl Weather {
     pub(crate) fn decided(&self, now: Timestamp) -> Vec<(String, RequestedJobStatus)> {
         let mut state = self.state();
         let due = state.waiting.extract_if(.., |(at, _, _)| *at <= now).collect::<Vec<_>>();
-        let not = due.iter().filter(|(_, _, status)| *status == RequestedJobStatus::Cancelled);
-        let not: Vec<String> = not.map(|(_, id, _)| id.clone()).collect();
-        not.iter().for_each(|id| state.note(Kind::NotConfirmed, now, id));
+        for (_, id, _) in due.iter().filter(|(_, _, status)| *status == RequestedJobStatus::Cancelled) {
+            state.note(Kind::NotConfirmed, now, id);
+        }
         due.into_iter().map(|(_, id, status)| (id, status)).collect()
     }
 
