@@ -251,7 +251,8 @@ impl Life {
         let Some(watch) = self.route.kept("ledger/watch.json").await.unwrap() else { return };
         let watch: Watch = serde_json::from_slice(&watch).unwrap();
         let seen = self.route.cloud.clock().now();
-        for (name, since) in watch.raised {
+        for (name, known) in watch.raised.into_iter().filter(|(_, known)| known.resolved.is_none()) {
+            let since = known.since;
             let raised = Raised { name: name.clone(), since, seen };
             self.raised.insert((name, since), raised);
         }

@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, StorageClass};
+use aws_sdk_s3::error::ProvideErrorMetadata;
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, RestoreRequest, StorageClass};
 use cloud::Cloud;
 use e2e::clients::Clients;
 use e2e::files::PAINFUL_KEYS;
 use e2e::route::SOURCE_BUCKET;
 use fastrand::Rng;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// What can happen to the bucket, and how often in a hundred.
 const CHANGES: [(Change, u32); 8] = [
@@ -18,8 +20,8 @@ const CHANGES: [(Change, u32); 8] = [
     (Change::SameBytes, 6),
     (Change::Delete, 14),
     (Change::Undelete, 11),
-    (Change::Archive, 3),
-    (Change::Thaw, 4),
+    (Change::Archive, 4),
+    (Change::Thaw, 8),
 ];
 
 /// One thing that happens to one object.
@@ -39,7 +41,7 @@ pub(crate) enum Change {
     Undelete,
     /// It is put anew into an archive, where no copy job can read it.
     Archive,
-    /// An archived one is put anew as one that can be read.
+    /// An archived one is restored; once it is readable, it is copied onto itself as one that stays so.
     Thaw,
 }
 
@@ -58,6 +60,8 @@ struct Known {
     puts: Vec<Put>,
     /// The delete marker that hides it.
     marker: Option<String>,
+    /// It was asked to be restored.
+    restoring: bool,
 }
 
 /// One version of an object.
@@ -129,13 +133,14 @@ impl Source {
         let Some(key) = key else { return false };
         let last = self.objects.get(&key).and_then(|known| known.puts.last()).map(|put| put.body.clone());
         match change {
-            Change::Add | Change::Overwrite | Change::Thaw => self.put(key, None, false, rng).await,
+            Change::Add | Change::Overwrite => self.put(key, None, false, rng).await,
             Change::SameSize => {
                 let other = last.unwrap_or_default().iter().map(|byte| byte ^ 1).collect();
                 self.put(key, Some(other), false, rng).await;
             }
             Change::SameBytes => self.put(key, last, false, rng).await,
             Change::Archive => self.put(key, None, true, rng).await,
+            Change::Thaw => return self.thaw(&key).await,
             Change::Delete => {
                 let delete = self.account.s3.delete_object().bucket(SOURCE_BUCKET).key(&key);
                 let marker = delete.send().await.unwrap().version_id.unwrap();
@@ -148,6 +153,30 @@ impl Source {
             }
         }
         true
+    }
+
+    /// Asks for an archived object to be restored, or copies one that was onto itself. Whether it can be read for good now.
+    async fn thaw(&mut self, key: &str) -> bool {
+        let known = self.objects.get_mut(key).unwrap();
+        let s3 = &self.account.s3;
+        if !known.restoring {
+            let restore = RestoreRequest::builder().days(300).build();
+            s3.restore_object().bucket(SOURCE_BUCKET).key(key).restore_request(restore).send().await.unwrap();
+            known.restoring = true;
+            return false;
+        }
+        let encoded = utf8_percent_encode(key, NON_ALPHANUMERIC);
+        let copy = s3.copy_object().bucket(SOURCE_BUCKET).key(key).copy_source(format!("{SOURCE_BUCKET}/{encoded}"));
+        match copy.storage_class(StorageClass::Standard).send().await {
+            Ok(copied) => {
+                let body = known.puts.last().unwrap().body.clone();
+                known.puts.push(Put { version: copied.version_id.unwrap(), body, archived: false });
+                known.restoring = false;
+                true
+            }
+            Err(error) if error.code() == Some("InvalidObjectState") => false,
+            Err(error) => panic!("{key:?}: {}", aws_sdk_s3::error::DisplayErrorContext(&error)),
+        }
     }
 
     fn any(&self, rng: &mut Rng, wanted: impl Fn(&Known) -> bool) -> Option<String> {
@@ -197,7 +226,8 @@ impl Source {
 
     /// Puts an object whose bytes, metadata and tags are its own, so that a mix-up shows.
     async fn put(&mut self, key: String, body: Option<Vec<u8>>, archived: bool, rng: &mut Rng) {
-        let known = self.objects.entry(key.clone()).or_insert(Known { puts: Vec::new(), marker: None });
+        let known =
+            self.objects.entry(key.clone()).or_insert(Known { puts: Vec::new(), marker: None, restoring: false });
         let n = known.puts.len() + 1;
         let body = body.unwrap_or_else(|| {
             let length = if rng.u8(0..12) == 0 { 0 } else { rng.usize(1..3_000) };
@@ -221,6 +251,7 @@ impl Source {
         };
         let known = self.objects.get_mut(&key).unwrap();
         known.puts.push(Put { version, body, archived });
+        known.restoring = false;
     }
 }
 
