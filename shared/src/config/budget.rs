@@ -91,6 +91,7 @@ impl Budget {
                 storage_class: storage_class.unwrap_or("STANDARD").to_owned(),
                 source_keys: keys(source_key.is_some(), false),
                 destination_keys: keys(destination_key, bucket_key == Some(true)),
+                restores: reader.known(&super::route::RESTORE_ARCHIVED).filter(|tier: &String| tier != "Never"),
             },
         })
     }

@@ -145,13 +145,18 @@ fn limits_and_prices() {
         ("KMS_KEY_ARN", "arn:aws:kms:eu-west-1:222222222222:key/1234"),
         ("BUCKET_KEY_ENABLED", "true"),
         ("SOURCE_KMS_KEY_ARN", "arn:aws:kms:us-east-1:111111111111:key/1234"),
+        ("RESTORE_ARCHIVED", "Bulk"),
     ]);
     let budget = read(&env).unwrap().1.budget;
     let limits = Limits { objects: Some(1_000_000), bytes: Some(2 << 40), cost: Some("25.5".parse().unwrap()) };
     assert_eq!(budget.limits, limits);
     assert_eq!((budget.prices.home.as_str(), budget.prices.at_home.job), ("us-east-1", "0.1".parse().unwrap()));
-    let how =
-        How { storage_class: "GLACIER_IR".to_owned(), source_keys: Keys::Each, destination_keys: Keys::BucketKey };
+    let how = How {
+        storage_class: "GLACIER_IR".to_owned(),
+        source_keys: Keys::Each,
+        destination_keys: Keys::BucketKey,
+        restores: Some("Bulk".to_owned()),
+    };
     assert_eq!(budget.how, how);
     for (name, value) in [
         ("MAX_OBJECTS_PER_RUN", "0"),

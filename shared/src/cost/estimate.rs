@@ -17,7 +17,7 @@ pub struct Cost {
     pub objects: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// Archived objects that it asks to be restored. The source account pays for the restore itself, which is not in `total`.
+    /// Archived objects that it asks to be restored.
     #[serde(default)]
     pub restored: Count,
     /// The day that the prices are of, `YYYY-MM-DD`.
@@ -53,6 +53,10 @@ pub enum What {
     GetRequests,
     /// Bytes that leave the source's Region.
     TransferBytes,
+    /// Objects that are asked to be restored.
+    RestoreRequests,
+    /// Their bytes.
+    RestoredBytes,
     /// Requests to KMS.
     KmsRequests,
     /// Invocations of copy-large.
@@ -92,6 +96,8 @@ pub struct How {
     pub source_keys: Keys,
     /// How the copies are.
     pub destination_keys: Keys,
+    /// The tier of restores, `Bulk` or `Standard`; none where nothing is restored.
+    pub restores: Option<String>,
 }
 
 /// How often KMS is asked.
@@ -156,6 +162,7 @@ impl Cost {
         let invoked = if large.objects == 0 { 0 } else { large.objects + seconds / SECONDS };
         let gb_seconds = (seconds * MEMORY).div_ceil(1024);
         let tasks = objects + restored.objects;
+        let (request, gigabyte) = home.restore_by(how.restores.as_deref().unwrap_or_default());
         let item = |what, count, dollars| Item { what, count, dollars };
         let mut items = vec![
             item(What::Listed, listed, home.listed.times(listed, MILLION)),
@@ -164,6 +171,8 @@ impl Cost {
             item(What::CopyRequests, copied.objects + parts + large.objects * AROUND, copies),
             item(What::GetRequests, large.objects * LOOKS, home.get_requests.times(large.objects * LOOKS, 1000)),
             item(What::TransferBytes, leaves, home.transfer_to(&prices.destination).times(leaves, GB)),
+            item(What::RestoreRequests, restored.objects, request.times(restored.objects, 1000)),
+            item(What::RestoredBytes, restored.bytes, gigabyte.times(restored.bytes, GB)),
             item(What::KmsRequests, read + written, keys),
             item(What::LambdaRequests, invoked, home.lambda_requests.times(invoked, MILLION)),
             item(What::LambdaGbSeconds, gb_seconds, home.lambda_gb_seconds.times(gb_seconds, MILLION)),

@@ -46,6 +46,10 @@ pub struct Rates {
     pub transfer: BTreeMap<String, Money>,
     /// 10,000 requests to KMS.
     pub kms_requests: Money,
+    /// 1,000 objects asked to be restored, by the tier (`Bulk`, `Standard`).
+    pub restore_requests: BTreeMap<String, Money>,
+    /// A GB of them, likewise.
+    pub restored: BTreeMap<String, Money>,
     /// A million GB-seconds of Lambda.
     pub lambda_gb_seconds: Money,
     /// A million invocations.
@@ -88,6 +92,8 @@ struct Entry {
     listed_per_million: Option<Money>,
     transfer_per_gb: BTreeMap<String, Money>,
     kms_requests_per_10000: Option<Money>,
+    restore_requests_per_1000: BTreeMap<String, Money>,
+    restored_per_gb: BTreeMap<String, Money>,
     lambda_gb_seconds_per_million: Option<Money>,
     lambda_requests_per_million: Option<Money>,
 }
@@ -98,6 +104,8 @@ impl Entry {
         let Some(over) = over.cloned() else { return self };
         self.copy_requests_per_1000.extend(over.copy_requests_per_1000);
         self.transfer_per_gb.extend(over.transfer_per_gb);
+        self.restore_requests_per_1000.extend(over.restore_requests_per_1000);
+        self.restored_per_gb.extend(over.restored_per_gb);
         Self {
             get_requests_per_1000: over.get_requests_per_1000.or(self.get_requests_per_1000),
             job: over.job.or(self.job),
@@ -126,6 +134,8 @@ impl Entry {
             listed: price(self.listed_per_million, "listed_per_million")?,
             transfer: self.transfer_per_gb,
             kms_requests: price(self.kms_requests_per_10000, "kms_requests_per_10000")?,
+            restore_requests: self.restore_requests_per_1000,
+            restored: self.restored_per_gb,
             lambda_gb_seconds: price(self.lambda_gb_seconds_per_million, "lambda_gb_seconds_per_million")?,
             lambda_requests: price(self.lambda_requests_per_million, "lambda_requests_per_million")?,
         })
@@ -152,8 +162,12 @@ impl Prices {
 impl Rates {
     /// 1,000 requests that write to this storage class; one that is not known is as dear as the dearest.
     pub(super) fn copy_to(&self, storage_class: &str) -> Money {
-        let dearest = || self.copy_requests.values().max().copied();
-        self.copy_requests.get(storage_class).copied().or_else(dearest).unwrap_or_default()
+        dear(&self.copy_requests, storage_class)
+    }
+
+    /// 1,000 objects asked to be restored by this tier, and a GB of them.
+    pub(super) fn restore_by(&self, tier: &str) -> (Money, Money) {
+        (dear(&self.restore_requests, tier), dear(&self.restored, tier))
     }
 
     /// A GB that leaves this Region for that one.
@@ -161,4 +175,10 @@ impl Rates {
         let price = self.transfer.get(region.as_str()).or_else(|| self.transfer.get(ANY));
         price.copied().unwrap_or_default()
     }
+}
+
+/// The price of this name; one that is not known is as dear as the dearest.
+fn dear(prices: &BTreeMap<String, Money>, name: &str) -> Money {
+    let dearest = || prices.values().max().copied();
+    prices.get(name).copied().or_else(dearest).unwrap_or_default()
 }

@@ -11,7 +11,7 @@ fn prices(home: &str, destination: &str, overrides: Option<&str>) -> Prices {
 }
 
 fn plain() -> How {
-    How { storage_class: "STANDARD".to_owned(), source_keys: Keys::None, destination_keys: Keys::None }
+    How { storage_class: "STANDARD".to_owned(), source_keys: Keys::None, destination_keys: Keys::None, restores: None }
 }
 
 /// No limits, the table's prices.
@@ -53,8 +53,12 @@ fn first_worked_case_a_first_run_within_a_region() {
 fn second_worked_case_a_day_between_regions_with_keys() {
     let work =
         Work { listed: 10_000_000, copied: copied(40_000, 100 * GB), large: Large::default(), ..Work::default() };
-    let how =
-        How { storage_class: "STANDARD_IA".to_owned(), source_keys: Keys::Each, destination_keys: Keys::BucketKey };
+    let how = How {
+        storage_class: "STANDARD_IA".to_owned(),
+        source_keys: Keys::Each,
+        destination_keys: Keys::BucketKey,
+        restores: None,
+    };
     let cost = Cost::estimate(&prices("us-east-1", "eu-west-1", None), &how, &work);
     let items = [
         (What::Listed, "0.025"),
@@ -154,6 +158,17 @@ fn money_is_exact_and_reads_as_dollars() {
     }
     assert_eq!(dollars("0.005").times(1, 1000), Money::from_billionths(5000));
     assert_eq!(dollars("16.6667").times(u64::MAX, 1), Money::from_billionths(u64::MAX));
+}
+
+#[test]
+fn what_is_restored_costs_by_its_tier() {
+    let work = Work { restored: copied(2000, 10 * GB), ..Work::default() };
+    for (tier, requests, bytes) in [("Bulk", "0.05", "0.025"), ("Standard", "0.2", "0.2")] {
+        let how = How { restores: Some(tier.to_owned()), ..plain() };
+        let cost = Cost::estimate(&prices("us-east-1", "us-east-1", None), &how, &work);
+        assert_eq!((cost.of(What::RestoreRequests), cost.of(What::RestoredBytes)), (dollars(requests), dollars(bytes)));
+        assert_eq!((cost.of(What::Jobs), cost.of(What::Tasks)), (dollars("0.25"), dollars("0.002")));
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Tests.
 
+use super::work as work_of;
 use super::*;
 use crate::config::CopyMode;
 use crate::cost::{Limits, Over};
@@ -74,4 +75,32 @@ fn the_finding_has_the_numbers_and_both_commands() {
         Severity::Warning,
         "as was asked for"
     );
+}
+
+/// A run's two jobs are guarded by what they copy together, and both are told of.
+#[test]
+fn both_jobs_of_a_run_count_together() {
+    let plan = Plan {
+        rows: 100,
+        objects: 8,
+        bytes: 40 << 30,
+        large: Count { objects: 5, bytes: 39 << 30 },
+        ..Plan::default()
+    };
+    let (objects, bytes) = (Some(7), Some((40 << 30) - 1));
+    let budget = Budget { limits: Limits { objects, bytes, cost: None }, ..crate::cost::tests::budget() };
+    let mut run = record();
+    run.requests.push(run.requests[0].clone());
+    guard(&budget, &mut run, Some(&work_of(&plan)));
+    let most = (40 << 30) - 1;
+    assert_eq!(run.over, [Over::Objects { planned: 8, most: 7 }, Over::Bytes { planned: 40 << 30, most }]);
+    assert!(waits(&run));
+    run.jobs = ["job-1", "job-2"].map(|id| Job { kind: JobKind::Copy, id: id.to_owned() }).into();
+    run.state = State::Waiting;
+    let [Raised { finding, .. }] = &unconfirmed(&route(), [&run].into_iter(), Timestamp::UNIX_EPOCH)[..] else {
+        panic!()
+    };
+    assert!(finding.what.starts_with("jobs job-1, job-2 of run"), "{}", finding.what);
+    assert_eq!(finding.do_next.matches("--requested-job-status Ready").count(), 2, "{}", finding.do_next);
+    assert_eq!(finding.do_next.matches("--requested-job-status Cancelled").count(), 2, "{}", finding.do_next);
 }
