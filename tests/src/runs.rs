@@ -24,6 +24,8 @@ pub struct Run {
     pub failed: u64,
     /// Objects that it left out.
     pub left_out: u64,
+    /// Of the planned ones, those over 5 GB, which have a job of their own.
+    pub large: u64,
     /// What it was estimated to cost, in US dollars; none if the run is not there.
     pub estimated_cost: Option<f64>,
 }
@@ -96,6 +98,7 @@ impl Route {
             copied: 0,
             failed: 0,
             left_out: 0,
+            large: 0,
             estimated_cost: None,
         };
         let records = self.records().await?;
@@ -106,6 +109,7 @@ impl Route {
         run.estimated_cost = record.cost.as_ref().map(|cost| cost.total.dollars());
         if let Some(plan) = &record.plan {
             run.planned = plan.objects;
+            run.large = plan.large.objects;
             run.left_out = plan.left_out.values().map(|count| count.objects).sum();
         }
         for job in &record.jobs {

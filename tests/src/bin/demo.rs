@@ -6,9 +6,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use aws_sdk_s3::types::StorageClass;
 use clap::Parser;
 use e2e::Error;
+use e2e::clients::Clients;
 use e2e::files::{self, File};
+use e2e::large::{Sparse, sample};
 use e2e::route::{self, DESTINATION_BUCKET, MANIFEST_BUCKET, Route, SOURCE_BUCKET};
 use e2e::runs::Run;
 use e2e::verify::{self, Arrival};
@@ -49,6 +52,10 @@ struct Summary {
     bytes: u64,
     /// Objects found equal at the destination.
     copied: usize,
+    /// Objects over 5 GB, beside those, that arrived.
+    large: usize,
+    /// Objects, beside those, that no job can copy: archived ones.
+    left_out: u64,
     /// Tasks that failed.
     failed: u64,
     /// Objects not found at the destination.
@@ -69,7 +76,8 @@ struct Summary {
 
 impl Summary {
     fn is_right(&self) -> bool {
-        self.copied == self.objects && self.only_changes_copied && self.policies_restored
+        let all = self.copied == self.objects && self.large == 1 && self.left_out == 1;
+        all && self.only_changes_copied && self.policies_restored
     }
 }
 
@@ -142,13 +150,15 @@ async fn run(options: &Options) -> Result<bool, Error> {
     let bar = Show::bar(files.len() as u64);
     let bytes = verify::put_all(&source, SOURCE_BUCKET, &files, |_| bar.inc(1)).await?;
     bar.finish_and_clear();
+    show.step("and two more: one of 6 GB, which takes no space here, and one in the class DEEP_ARCHIVE");
+    put_large_and_archived(&source).await?;
 
     show.step("deploying source-account.yaml and template.yaml; CloudFormation calls setup");
     let parameters: &[(&str, &str)] = if options.preview { &[("CopyMode", "Preview")] } else { &[] };
     let mut route = Route::on(cloud, server, source, destination, parameters).await?;
     show.set_up(&route).await?;
     if options.preview {
-        return preview(route, files.len(), &show).await;
+        return preview(route, files.len() + 2, &show).await;
     }
 
     let mut files = files;
@@ -181,6 +191,7 @@ async fn run(options: &Options) -> Result<bool, Error> {
 
     show.step("comparing every object, byte by byte, with metadata and tags");
     let arrivals = compare(&route, &files).await?;
+    let large = usize::from(large_is_there(&route).await?);
 
     let status_page = write_status_page(&route).await?;
     show.step(&format!("wrote the status page to {}", status_page.display()));
@@ -194,6 +205,8 @@ async fn run(options: &Options) -> Result<bool, Error> {
         objects: files.len(),
         bytes,
         copied: count(|arrival| *arrival == Arrival::Same),
+        large,
+        left_out: third.left_out,
         failed: first.failed + second.failed + third.failed,
         missing: count(|arrival| *arrival == Arrival::Missing),
         different: count(|arrival| matches!(arrival, Arrival::Different(_))),
@@ -205,6 +218,33 @@ async fn run(options: &Options) -> Result<bool, Error> {
     };
     show.summary(&summary, &arrivals)?;
     Ok(summary.is_right())
+}
+
+/// More than CopyObject copies; it takes no space here.
+const LARGE: (&str, Sparse) = ("film/6 GB, uncut.mov", Sparse { size: 6_000_000_000, part: None, seed: 6 });
+
+async fn put_large_and_archived(source: &Clients) -> Result<(), Error> {
+    let (key, sparse) = LARGE;
+    sparse.put(source.s3.put_object().bucket(SOURCE_BUCKET).key(key)).await?;
+    let put = source.s3.put_object().bucket(SOURCE_BUCKET).key("archive/2019 ledger, frozen.csv");
+    put.storage_class(StorageClass::DeepArchive).body(b"cold".to_vec().into()).send().await?;
+    Ok(())
+}
+
+/// Whether the large object arrived with its size, and with its bytes where they are looked at: its ends and its middle.
+async fn large_is_there(route: &Route) -> Result<bool, Error> {
+    let (key, Sparse { size, .. }) = LARGE;
+    let head = route.destination.s3.head_object().bucket(DESTINATION_BUCKET).key(key).send().await;
+    if !head.is_ok_and(|head| head.content_length().and_then(|n| u64::try_from(n).ok()) == Some(size)) {
+        return Ok(false);
+    }
+    for start in [0, size / 2, size - 1000] {
+        let here = sample(&route.source.s3, SOURCE_BUCKET, key, start, 1000).await?;
+        if here != sample(&route.destination.s3, DESTINATION_BUCKET, key, start, 1000).await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// A report in mode `Preview`: what it would copy is told, and nothing copied.
@@ -395,6 +435,8 @@ impl Show {
         println!("  objects       {:>10}", summary.objects);
         println!("  bytes         {:>10}", summary.bytes);
         println!("  copied        {:>10}", summary.copied);
+        println!("  over 5 GB     {:>10}", summary.large);
+        println!("  left out      {:>10}", summary.left_out);
         println!("  tasks failed  {:>10}", summary.failed);
         println!("  missing       {:>10}", summary.missing);
         println!("  different     {:>10}", summary.different);

@@ -139,7 +139,7 @@ fn time(text: Option<&str>) -> Result<Option<Timestamp>, S3Error> {
     text.map(|text| Timestamp::parse(TimestampFormat::DateTime, text)).transpose().map_err(S3Error::internal_error)
 }
 
-fn refused(status: u16, code: &str, message: &str) -> TaskFailure {
+pub(super) fn refused(status: u16, code: &str, message: &str) -> TaskFailure {
     let request_id = uuid::Uuid::new_v4().simple().to_string()[..16].to_uppercase();
     let message =
         format!("{message} (Service: Amazon S3; Status Code: {status}; Error Code: {code}; Request ID: {request_id})");
@@ -147,7 +147,7 @@ fn refused(status: u16, code: &str, message: &str) -> TaskFailure {
 }
 
 /// What S3 said, as the completion report tells it.
-fn failure(error: &S3Error) -> TaskFailure {
+pub(super) fn failure(error: &S3Error) -> TaskFailure {
     let status = error.status_code().or_else(|| error.code().status_code()).map_or(500, |status| status.as_u16());
     refused(status, error.code().as_str(), error.message().unwrap_or("no message"))
 }

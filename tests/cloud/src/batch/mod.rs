@@ -13,6 +13,7 @@ pub mod job;
 pub mod manifest;
 pub mod model;
 pub mod report;
+mod restore;
 mod run;
 mod script;
 pub mod validate;

@@ -61,8 +61,9 @@ pub struct JobOperation {
     pub(crate) tagging: Option<IgnoredAny>,
     #[serde(rename = "S3DeleteObjectTagging", skip_serializing)]
     pub(crate) delete_tagging: Option<IgnoredAny>,
-    #[serde(rename = "S3InitiateRestoreObject", skip_serializing)]
-    pub(crate) restore: Option<IgnoredAny>,
+    /// `RestoreObject` for every row.
+    #[serde(rename = "S3InitiateRestoreObject", skip_serializing_if = "Option::is_none")]
+    pub restore: Option<RestoreOperation>,
     #[serde(rename = "S3PutObjectLegalHold", skip_serializing)]
     pub(crate) legal_hold: Option<IgnoredAny>,
     #[serde(rename = "S3PutObjectRetention", skip_serializing)]
@@ -95,6 +96,18 @@ impl JobOperation {
         .filter_map(|(name, there)| there.then_some(name))
         .collect()
     }
+}
+
+/// `S3InitiateRestoreObject`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct RestoreOperation {
+    /// For how long the object stays readable.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expiration_in_days: Option<i32>,
+    /// `BULK` or `STANDARD`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub glacier_job_tier: Option<String>,
 }
 
 /// `S3PutObjectCopy`. Absent members stay absent when the job is described.

@@ -10,6 +10,7 @@ use super::job::{Failure, Status};
 use super::manifest::{Encoding, Task};
 use super::model::CSV;
 use super::report::{Outcome, PLACEHOLDER, TaskFailure};
+use super::restore::Restorer;
 use super::script::{JobScript, ReportScript};
 use super::validate::{JobSpec, Operation};
 use crate::Cloud;
@@ -139,17 +140,19 @@ fn goes_on(cloud: &Cloud, id: &str, script: &JobScript, done: usize) -> bool {
 enum Worker {
     Copy(Copier),
     Invoke(Invoker),
+    Restore(Restorer),
 }
 
 impl Worker {
     fn of(cloud: &Cloud, id: &str, role: &Principal, spec: &JobSpec) -> Self {
         let (cloud, role) = (cloud.clone(), role.clone());
+        let format = spec.manifest.spec.as_ref().and_then(|s| s.format.as_deref());
+        let encoding = if format == Some(CSV) { Encoding::Percent } else { Encoding::Form };
         match &spec.operation {
-            Operation::Copy(operation) => {
-                let format = spec.manifest.spec.as_ref().and_then(|s| s.format.as_deref());
-                let encoding = if format == Some(CSV) { Encoding::Percent } else { Encoding::Form };
-                Self::Copy(Copier { cloud, role, operation: operation.clone(), encoding })
+            Operation::Restore(operation) => {
+                Self::Restore(Restorer { cloud, role, operation: operation.clone(), encoding })
             }
+            Operation::Copy(operation) => Self::Copy(Copier { cloud, role, operation: operation.clone(), encoding }),
             Operation::Invoke(operation) => {
                 let attempts = cloud.jobs().attempts();
                 Self::Invoke(Invoker { cloud, role, operation: operation.clone(), job_id: id.to_owned(), attempts })
@@ -161,6 +164,7 @@ impl Worker {
         match self {
             Self::Copy(copier) => copier.copy(task).await,
             Self::Invoke(invoker) => invoker.invoke(task).await,
+            Self::Restore(restorer) => restorer.restore(task).await,
         }
     }
 }

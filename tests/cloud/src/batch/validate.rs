@@ -2,7 +2,8 @@
 
 use super::error::BatchError;
 use super::model::{
-    CSV, CopyOperation, CreateJobRequest, INVENTORY, InvokeOperation, JobManifest, JobOperation, JobReport, Tag,
+    CSV, CopyOperation, CreateJobRequest, INVENTORY, InvokeOperation, JobManifest, JobOperation, JobReport,
+    RestoreOperation, Tag,
 };
 use crate::identity::AccountId;
 
@@ -36,6 +37,8 @@ pub enum Operation {
     Copy(Box<CopyOperation>),
     /// `LambdaInvoke`
     Invoke(InvokeOperation),
+    /// `S3InitiateRestoreObject`
+    Restore(RestoreOperation),
 }
 
 impl JobSpec {
@@ -44,6 +47,7 @@ impl JobSpec {
         match self.operation {
             Operation::Copy(_) => "S3PutObjectCopy",
             Operation::Invoke(_) => "LambdaInvoke",
+            Operation::Restore(_) => "S3InitiateRestoreObject",
         }
     }
 
@@ -52,6 +56,7 @@ impl JobSpec {
         match &self.operation {
             Operation::Copy(copy) => JobOperation { copy: Some(*copy.clone()), ..JobOperation::default() },
             Operation::Invoke(invoke) => JobOperation { lambda: Some(invoke.clone()), ..JobOperation::default() },
+            Operation::Restore(restore) => JobOperation { restore: Some(restore.clone()), ..JobOperation::default() },
         }
     }
 }
@@ -232,7 +237,17 @@ fn operation(operation: &JobOperation) -> Result<Operation, BatchError> {
             check_invoke(&invoke)?;
             Ok(Operation::Invoke(invoke))
         }
-        // Later: S3InitiateRestoreObject, S3PutObjectTagging.
+        ["S3InitiateRestoreObject"] => {
+            let restore = operation.restore.clone().unwrap_or_default();
+            let days = required(restore.expiration_in_days, "S3InitiateRestoreObject.ExpirationInDays")?;
+            if days < 1 {
+                return bad(format!("S3InitiateRestoreObject.ExpirationInDays must be 1 or more, not {days}"));
+            }
+            let tier = restore.glacier_job_tier.as_deref();
+            one_of(tier, "S3InitiateRestoreObject.GlacierJobTier", &["BULK", "STANDARD"])?;
+            Ok(Operation::Restore(restore))
+        }
+        // Later: S3PutObjectTagging.
         [other] => bad(format!("the operation {other} is not here")),
         ref names => bad(format!("Operation must have exactly one operation, not {names:?}")),
     }

@@ -41,7 +41,7 @@ fn absent_tagging_copies_and_empty_tagging_leaves_none() {
     let tagging = "<NewObjectTagging><member><Key>t</Key><Value /></member></NewObjectTagging>";
     let of = |replacement| match with(tagging, replacement).unwrap().operation {
         Operation::Copy(copy) => copy.new_object_tagging,
-        Operation::Invoke(invoke) => panic!("{invoke:?}"),
+        other => panic!("{other:?}"),
     };
     assert_eq!(of(""), None);
     assert_eq!(of("<NewObjectTagging/>").unwrap().member, []);
