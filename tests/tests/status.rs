@@ -1,9 +1,6 @@
-//! The status page in the manifest bucket: an older one never stays over a newer one, whoever writes when. And what the
-//! template's alarms and dashboard look at, which is what the functions measure.
+//! The status page in the manifest bucket: an older one never stays over a newer one, whoever writes when.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
-
-use std::collections::BTreeSet;
 
 use cloud::Cloud;
 use cloud::front::{self, Server};
@@ -12,7 +9,7 @@ use e2e::clients::Clients;
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use transship::bucket::ManifestBucket;
-use transship::notice::{of_route, of_run, text};
+use transship::notice::text;
 use transship::status::publish::Published;
 use transship::status::{self, Status, publish};
 
@@ -89,24 +86,4 @@ async fn a_twin_that_nobody_can_read_is_replaced() {
     put.body(b"not ours".to_vec().into()).send().await.unwrap();
     assert_eq!(publish(&views.bucket, &status_of(1)).await.unwrap(), Published::Written);
     views.show(status_of(1).as_of).await;
-}
-
-/// A metric of another name is no error in CloudWatch: its alarm never goes off, its graph stays empty.
-#[test]
-fn alarms_and_dashboard_look_at_metrics_that_are_measured() {
-    let now = Timestamp::now();
-    let mut measured = of_run(&e2e::status::example_record().unwrap());
-    measured.extend(of_route(Some("2025-06-02T01-00Z"), Some(now), now));
-    let measured: BTreeSet<&str> = measured.iter().map(|metric| metric.name).collect();
-    let template = include_str!("../../template.yaml");
-    let between = |begin: &str, end: char| -> BTreeSet<&str> {
-        template.split(begin).skip(1).filter_map(|rest| rest.split(end).next()).collect()
-    };
-    let shown = between("[\"Transship\", \"", '"');
-    assert_eq!(shown, measured, "the dashboard shows all that is measured, and nothing else");
-    let alarmed: BTreeSet<&str> = between("Namespace: Transship\n      MetricName: ", '\n')
-        .into_iter()
-        .filter(|name| !name.contains('$'))
-        .collect();
-    assert!(alarmed.len() >= 4 && alarmed.is_subset(&measured), "{alarmed:?}");
 }

@@ -13,7 +13,7 @@ use transship::config::Env;
 use transship::job::Persistence;
 use transship::ledger::{RunRecord, Watch};
 use transship::names::ObjectKey;
-use transship::notice::{Emitter, Finding, Links, Metric, Topic};
+use transship::notice::{Emitter, Finding, Links, Metric, Severity, Topic};
 use transship::run::{Raised, RunError, Runner, Tended, Time, watch};
 use transship::status::{Status, publish};
 
@@ -74,11 +74,12 @@ impl Handler {
         more.extend(self.check(&mut known, now).await);
         let mut raised = watch(&tended, known.since, &self.config.patience, now);
         raised.extend(more);
-        let told = Box::pin(self.teller().tell(&tended, &raised, (known, watched))).await.map_err(failed)?;
-        self.emit(&told.metrics);
-        if told.news {
+        // The page comes first: were it last, whoever is cut off before it would leave an old one, and nobody would know.
+        if Teller::is_news(&tended, &raised, &known, now) {
             self.publish(&tended, &raised, now).await;
         }
+        let told = Box::pin(self.teller().tell(&tended, &raised, (known, watched))).await.map_err(failed)?;
+        self.emit(&told.metrics);
         // Everything else is done: what could not be told makes the invocation fail, which has an alarm of its own.
         if let Some(error) = told.failed {
             return Err(Failed(format!(
@@ -109,16 +110,22 @@ impl Handler {
     /// What setup finds wrong in either account, asked anew every few hours.
     async fn check(&self, watched: &mut Watch, now: Timestamp) -> Vec<Raised> {
         let Some(setup) = &self.config.setup else { return Vec::new() };
+        let mut unheard = None;
         if watched.checked.is_none_or(|at| now.duration_since(at) >= CHECK_EVERY) {
             match others::check(&self.lambda, setup).await {
                 Ok(wrong) => (watched.checked, watched.wrong) = (Some(now), wrong),
-                Err(error) => tracing::warn!(error, "setup did not say how the accounts stand"),
+                Err(error) => {
+                    let what = format!("setup did not say how the accounts stand: {error}");
+                    let do_next = "its log says why; it is asked again every time";
+                    let finding = Finding::new(Severity::Warning, what, do_next);
+                    unheard = Some(Raised { name: "check".to_owned(), about: String::new(), finding });
+                }
             }
         }
         let raised = |(check, (what, do_next)): (&String, &(String, String))| {
             Raised::alarm(format!("setup {check}"), format!("{check}: {what}"), do_next)
         };
-        watched.wrong.iter().map(raised).collect()
+        watched.wrong.iter().map(raised).chain(unheard).collect()
     }
 
     fn teller(&self) -> Teller<'_> {

@@ -27,8 +27,6 @@ pub(crate) struct Teller<'a> {
 /// What was told.
 #[derive(Debug, Default)]
 pub(crate) struct Told {
-    /// Whether there was anything that the status page does not show yet.
-    pub(crate) news: bool,
     /// What is to be emitted.
     pub(crate) metrics: Vec<Metric>,
     /// Why a message could not be published, if one could not. The next invocation tries again.
@@ -57,9 +55,8 @@ impl Teller<'_> {
         if kept.is_none() {
             // Somebody else looked at the same moment: theirs to tell.
             due = Due::default();
-        } else if !changed.is_nothing() {
+        } else {
             log(raised, &changed.begun, &changed.ended);
-            told.news = true;
         }
         let (findings, resolved) = (findings(raised), due.resolved());
         let found = Found { findings: &findings, resolved: &resolved };
@@ -70,6 +67,12 @@ impl Teller<'_> {
             self.note(&due, kept, now).await?;
         }
         Ok(told)
+    }
+
+    /// Whether there is anything that the status page may not show yet.
+    pub(crate) fn is_news(tended: &Tended, raised: &[Raised], known: &Watch, now: Timestamp) -> bool {
+        let runs = tended.runs.iter().any(|(_, run)| is_untold(&run.value));
+        runs || !see(&mut known.clone(), raised, now).is_nothing()
     }
 
     /// Tells what came of each run that is closed; whether a message with all that was `found` was published.
@@ -83,11 +86,7 @@ impl Teller<'_> {
         let mut published = false;
         for (key, run) in &tended.runs {
             let record = &run.value;
-            if record.told.is_some() || !record.state.is_closed() || record.state == State::Superseded {
-                continue;
-            }
-            told.news = true;
-            if is_telling(record.telling, now) {
+            if !is_untold(record) || is_telling(record.telling, now) {
                 continue;
             }
             // On the heap: records make large futures.
@@ -167,6 +166,11 @@ impl Teller<'_> {
 
 /// How often a file is read again that others write too. After that somebody may be told twice.
 const ROUNDS: usize = 5;
+
+/// Whether a run is closed, and nobody has been told what came of it.
+fn is_untold(record: &RunRecord) -> bool {
+    record.told.is_none() && record.state.is_closed() && record.state != State::Superseded
+}
 
 fn findings(raised: &[Raised]) -> Vec<Finding> {
     let mut findings: Vec<Finding> = raised.iter().map(|raised| raised.finding.clone()).collect();

@@ -40,6 +40,11 @@ impl Money {
         billionths / BILLION
     }
 
+    /// In whole cents, rounded up, as a metric counts it.
+    pub fn cents(self) -> u64 {
+        self.0.div_ceil(10_000_000)
+    }
+
     fn from_dollars(dollars: f64) -> Option<Self> {
         let billionths = (dollars * BILLION).round();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "its range is looked at")]

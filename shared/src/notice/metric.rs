@@ -37,6 +37,7 @@ pub fn of_run(record: &RunRecord) -> Vec<Metric> {
             metrics.push(count(skipped(reason), left_out.objects));
         }
     }
+    metrics.extend(record.cost.as_ref().map(|cost| count("EstimatedCostCents", cost.total.cents())));
     if let Some(outcome) = &record.outcome {
         metrics.push(count("ObjectsCopied", outcome.copied));
         // An object that was deleted before its copy is counted apart, so that no alarm goes off for it.

@@ -1,0 +1,122 @@
+//! What template.yaml's alarms and dashboard look at: what the functions measure, each condition with one page.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde_json::Value as Json;
+use serde_yaml_ng::Value;
+use transship::cost::{Cost, Money};
+use transship::ledger::RunRecord;
+use transship::notice::{of_findings, of_route, of_run};
+
+/// Those that are invoked asynchronously. copy-large answers the job that invokes it; what it cannot copy is in the run's notice.
+const FUNCTIONS: [&str; 3] = ["CreateJob", "SettleJob", "Setup"];
+
+fn template() -> Value {
+    serde_yaml_ng::from_str(include_str!("../../template.yaml")).unwrap()
+}
+
+/// Every alarm's properties, by its resource's name.
+fn alarms(template: &Value) -> BTreeMap<String, Value> {
+    let resources = template["Resources"].as_mapping().unwrap().iter();
+    resources
+        .filter(|(_, resource)| resource["Type"] == "AWS::CloudWatch::Alarm")
+        .map(|(name, resource)| (name.as_str().unwrap().to_owned(), resource["Properties"].clone()))
+        .collect()
+}
+
+/// Which topics an alarm goes to.
+fn pages(alarm: &Value) -> &'static str {
+    let actions = serde_yaml_ng::to_string(&alarm["AlarmActions"]).unwrap();
+    match (actions.contains("NoticeTopic"), actions.contains("AlarmTopicArn")) {
+        (true, true) => "whoever looks after the route",
+        (false, true) => "AlarmTopicArn alone",
+        _ => "nobody",
+    }
+}
+
+fn dashboard(template: &Value) -> Json {
+    let Value::Tagged(body) = &template["Resources"]["Dashboard"]["Properties"]["DashboardBody"] else {
+        return Json::Null;
+    };
+    serde_json::from_str(body.value.as_str().unwrap()).unwrap()
+}
+
+/// Names of the metrics that settle-job emits.
+fn measured() -> BTreeSet<&'static str> {
+    let now = Timestamp::now();
+    let mut record: RunRecord = e2e::status::example_record().unwrap();
+    record.cost = Some(Cost {
+        total: Money::from_billionths(1),
+        items: Vec::new(),
+        objects: 1,
+        bytes: 1,
+        prices_as_of: "2026-11-01".to_owned(),
+        prices_overridden: false,
+    });
+    let mut measured = of_run(&record);
+    measured.extend(of_route(Some("2025-06-02T01-00Z"), Some(now), now));
+    measured.extend(of_findings([]));
+    measured.iter().map(|metric| metric.name).collect()
+}
+
+/// A metric of another name is no error in CloudWatch: its alarm never goes off, its graph stays empty.
+#[test]
+fn alarms_and_dashboard_look_at_metrics_that_are_measured() {
+    let template = template();
+    let dashboard = dashboard(&template);
+    let widgets = dashboard["widgets"].as_array().unwrap();
+    let metrics = widgets.iter().filter_map(|widget| widget["properties"]["metrics"].as_array()).flatten();
+    let shown: BTreeSet<&str> =
+        metrics.filter(|metric| metric[0] == "Transship").map(|metric| metric[1].as_str().unwrap()).collect();
+    assert_eq!(shown, measured(), "the dashboard shows all that is measured, and nothing else");
+    let alarms = alarms(&template);
+    let ours = alarms.values().filter(|alarm| alarm["Namespace"] == "Transship" && alarm["MetricName"].is_string());
+    // The name of what a log line is counted as has the route in it.
+    let alarmed: BTreeSet<&str> =
+        ours.map(|alarm| alarm["MetricName"].as_str().unwrap()).filter(|name| !name.contains('$')).collect();
+    assert_eq!(alarmed, BTreeSet::from(["ObjectsFailed", "OtherFindings", "ReportMissing", "RunOpenTooLong"]));
+    assert!(alarmed.is_subset(&measured()), "{alarmed:?}");
+}
+
+#[test]
+fn the_dashboard_shows_every_alarm() {
+    let template = template();
+    let dashboard = dashboard(&template).to_string();
+    for (name, alarm) in alarms(&template) {
+        let Value::Tagged(called) = &alarm["AlarmName"] else { unreachable!("{name} is called after its route") };
+        let arn = format!(":alarm:{}\"", called.value.as_str().unwrap());
+        assert!(dashboard.contains(&arn), "{name}");
+    }
+}
+
+#[test]
+fn every_function_keeps_what_it_gives_up_and_each_condition_pages_once() {
+    let template = template();
+    let (resources, alarms) = (&template["Resources"], alarms(&template));
+    for function in FUNCTIONS {
+        let invoke = &resources[function]["Properties"]["EventInvokeConfig"];
+        let Value::Tagged(queue) = &invoke["DestinationConfig"]["OnFailure"]["Destination"] else {
+            unreachable!("{function} has no queue for what it gives up")
+        };
+        assert_eq!(queue.value, format!("{function}Failures.Arn"));
+        for (alarm, metric, paged) in [
+            ("Failures", "ApproximateNumberOfMessagesVisible", "whoever looks after the route"),
+            ("Undelivered", "DestinationDeliveryFailures", "whoever looks after the route"),
+            ("Errors", "Errors", "nobody"),
+            ("Dropped", "AsyncEventsDropped", "nobody"),
+        ] {
+            let found = &alarms[&format!("{function}{alarm}Alarm")];
+            assert_eq!((found["MetricName"].as_str(), pages(found)), (Some(metric), paged), "{function} {alarm}");
+        }
+    }
+    assert_eq!(pages(&alarms["SettleJobSilentAlarm"]), "whoever looks after the route");
+    assert_eq!(alarms["SettleJobSilentAlarm"]["TreatMissingData"], "breaching");
+    // What settle-job tells in notices pages whoever has a topic for alarms, and nobody twice.
+    for told in ["ObjectsFailedAlarm", "OpenRunAlarm", "MissingReportAlarm", "FindingsAlarm", "CreateJobRefusalsAlarm"]
+    {
+        assert_eq!(pages(&alarms[told]), "AlarmTopicArn alone", "{told}");
+    }
+}
