@@ -53,6 +53,7 @@ fn measured() -> BTreeSet<&'static str> {
         items: Vec::new(),
         objects: 1,
         bytes: 1,
+        restored: transship::plan::Count::default(),
         prices_as_of: "2026-11-01".to_owned(),
         prices_overridden: false,
     });
