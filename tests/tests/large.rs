@@ -379,6 +379,61 @@ async fn an_older_versions_upload_is_cleared_away() {
     assert_eq!(route.keys_below("ledger/uploads/").await.unwrap().len(), 1);
 }
 
+/// Stops an attempt in the middle, and says that its upload and its record are there.
+async fn begin(route: &Route, key: &str, run: &str) {
+    put(route, key, Sparse { size: 6 * GB, part: Some(512 * MIB), seed: 1 }).await;
+    route.cloud.jobs().set_attempts(1);
+    route.cloud.faults().script_for(COPY_LARGE, |seen| match part_number(seen) {
+        Some(3) => {
+            Fault::Answer { status: 503, code: "ServiceUnavailable", message: "Service is unable.", when: When::Before }
+        }
+        _ => Fault::None,
+    });
+    let ended = route.copy_large(run, &[key]).await.unwrap();
+    failed(&ended, key, "TemporaryFailure", "ServiceUnavailable: ");
+    assert_eq!(uploads(route).await, 1);
+    assert_eq!(route.keys_below("ledger/uploads/").await.unwrap().len(), 1);
+    route.cloud.faults().script_for(COPY_LARGE, |_| Fault::None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_can_no_longer_be_read_leaves_nothing_behind() {
+    let route = route(&[]).await;
+    let none = Vec::<String>::new();
+    begin(&route, "deleted", "first").await;
+    route.source.s3.delete_object().bucket(SOURCE_BUCKET).key("deleted").send().await.unwrap();
+    let ended = route.copy_large("second", &["deleted"]).await.unwrap();
+    failed(&ended, "deleted", "PermanentFailure", "NoSuchKey: ");
+    assert_eq!((uploads(&route).await, route.keys_below("ledger/uploads/").await.unwrap()), (0, none.clone()));
+
+    begin(&route, "archived", "third").await;
+    let archived = route.source.s3.put_object().bucket(SOURCE_BUCKET).key("archived");
+    let sparse = Sparse { size: 6 * GB, part: Some(512 * MIB), seed: 1 };
+    sparse.put(archived.storage_class(StorageClass::DeepArchive)).await.unwrap();
+    let ended = route.copy_large("fourth", &["archived"]).await.unwrap();
+    failed(&ended, "archived", "PermanentFailure", "InvalidObjectState: ");
+    assert_eq!((uploads(&route).await, route.keys_below("ledger/uploads/").await.unwrap()), (0, none));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_copied_before_a_call_was_denied_is_gone_on_with() {
+    let route = route(&[]).await;
+    put(&route, "k", Sparse { size: 6 * GB, part: Some(512 * MIB), seed: 1 }).await;
+    route.cloud.faults().script_for(COPY_LARGE, |seen| match part_number(seen) {
+        Some(3) => Fault::Answer { status: 403, code: "AccessDenied", message: "Access Denied", when: When::Before },
+        _ => Fault::None,
+    });
+    let ended = route.copy_large("first", &["k"]).await.unwrap();
+    failed(&ended, "k", "PermanentFailure", "AccessDenied: UploadPartCopy failed");
+    assert_eq!(uploads(&route).await, 1, "what was copied is kept");
+    route.cloud.faults().script_for(COPY_LARGE, |_| Fault::None);
+    copied(&route.copy_large("second", &["k"]).await.unwrap(), "k");
+    let seen = route.cloud.faults().seen();
+    assert_eq!(calls(&seen, "CreateMultipartUpload"), 0);
+    assert!(calls(&seen, "UploadPartCopy") < 12, "no part twice");
+    assert_eq!(uploads(&route).await, 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_leaks_from_one_task_to_the_next() {
     let route = route(&[]).await;
@@ -442,6 +497,6 @@ async fn each_trouble_has_its_result() {
     put(&route, "denied", sparse).await;
     route.source.s3.delete_bucket_policy().bucket(SOURCE_BUCKET).send().await.unwrap();
     let ended = route.copy_large("fourth", &["denied"]).await.unwrap();
-    failed(&ended, "denied", "PermanentFailure", "HTTP 403: HeadObject failed");
+    failed(&ended, "denied", "PermanentFailure", "AccessDenied: HeadObject failed");
     assert!(ended["denied"].message.contains("source bucket's policy must let copy-large's role"), "{ended:?}");
 }

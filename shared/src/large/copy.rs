@@ -150,12 +150,23 @@ impl Copier {
             return Err(LargeError::NotOurs { found, expected });
         }
         let place = self.place(key);
+        let copied = self.rounds(task, key, &place, time).await;
+        // What an earlier attempt has begun comes to nothing: nobody else would see to it.
+        if let Err(LargeError::NoSuchKey(_) | LargeError::Archived(_)) = &copied
+            && let Err(left) = self.clear(&place, None).await
+        {
+            tracing::warn!(%key, %left, "what was begun for an object that cannot be read may be left");
+        }
+        copied
+    }
+
+    async fn rounds(&self, task: &Task, key: &ObjectKey, place: &Place, time: &Time) -> Result<Copied, LargeError> {
         for _ in 0..ROUNDS {
             let source = self.source(key, task.version()).await?;
             if source.identity.size <= LARGEST {
-                return self.copy_small(&source, &place).await;
+                return self.copy_small(&source, place).await;
             }
-            if let Round::Copied(copied) = Box::pin(self.round(&source, &place, time)).await? {
+            if let Round::Copied(copied) = Box::pin(self.round(&source, place, time)).await? {
                 return Ok(copied);
             }
         }

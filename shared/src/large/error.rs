@@ -106,6 +106,10 @@ impl LargeError {
             Self::TooLarge(_) => "EntityTooLarge",
             Self::TimeUp { .. } | Self::Late => "TimeUp",
             Self::Contended => "Contended",
+            // The answer to a HEAD has no body, and so no code.
+            Self::Aws { error: AwsError { status: Some(403), code, .. }, .. } if code.starts_with("HTTP ") => {
+                "AccessDenied"
+            }
             Self::Aws { error, .. } => &error.code,
             Self::Ledger(_) => "Ledger",
         }

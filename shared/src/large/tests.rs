@@ -126,6 +126,21 @@ fn an_invocation_of_schema_2_is_read_and_answered() {
     assert_eq!(serde_json::to_value(Answer::new("i", vec![result])).unwrap(), expected);
 }
 
+/// The answer to a HEAD has no code, and the report's reader takes no words for one.
+#[test]
+fn a_denied_head_has_a_code() {
+    let denied = AwsError {
+        operation: "HeadObject",
+        code: "HTTP 403".to_owned(),
+        message: "no message".to_owned(),
+        status: Some(403),
+        class: Class::Permission,
+    };
+    assert_eq!(LargeError::aws(super::error::Side::Source, denied.clone()).code(), "AccessDenied");
+    let named = AwsError { code: "AllAccessDisabled".to_owned(), ..denied };
+    assert_eq!(LargeError::aws(super::error::Side::Source, named).code(), "AllAccessDisabled");
+}
+
 #[test]
 fn only_what_can_heal_is_tried_again() {
     let aws = |code: &str, class| {

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::operation::create_multipart_upload::builders::CreateMultipartUploadFluentBuilder;
 use aws_sdk_s3::types::{
-    ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart, Part, ServerSideEncryption,
+    AnnotationDirective, ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart, Part,
+    ServerSideEncryption,
 };
 use jiff::Timestamp;
 
@@ -13,7 +14,7 @@ use super::copy::Copier;
 use super::error::{LargeError, Side};
 use super::record::{Finished, Identity, Place, Record, Upload};
 use super::source::{Source, Tags};
-use crate::error::{AwsError, Class};
+use crate::error::AwsError;
 
 /// The parts of an upload by their numbers.
 pub(super) type There = BTreeMap<u64, Part>;
@@ -194,6 +195,8 @@ impl Copier {
             .set_bucket_key_enabled(settings.bucket_key)
             .set_acl(settings.acl.clone())
             .set_checksum_algorithm(settings.checksum.clone())
+            // Left out, it would mean COPY, which takes permissions that copy-large does not have.
+            .annotation_directive(AnnotationDirective::Exclude)
             .expected_bucket_owner(self.route.account.as_str())
             .expected_source_bucket_owner(self.route.source_account.as_str())
             .send()
@@ -228,13 +231,11 @@ impl PartError {
         })
     }
 
-    /// Whether the source is not what the upload was begun for, so that nothing more can come of it.
+    /// Whether the source is not what the upload was begun for, so that nothing more can come of it. Whatever else a call is
+    /// refused for, somebody can put right, and the parts that are there are copied.
     pub(super) fn ends_it(&self) -> bool {
-        match self {
-            Self::UploadGone => false,
-            Self::Failed(LargeError::Aws { error, .. }) => error.class != Class::Transient,
-            Self::Failed(_) => true,
-        }
+        use LargeError::{Archived, NoSuchKey, SourceChanged};
+        matches!(self, Self::Failed(SourceChanged | NoSuchKey(_) | Archived(_)))
     }
 }
 
