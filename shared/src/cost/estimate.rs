@@ -114,9 +114,9 @@ pub enum Keys {
 /// With a bucket key, KMS is asked for one in so many.
 const OBJECTS_A_BUCKET_KEY: u64 = 100;
 
-/// Requests that copy-large makes to look at an object: HeadObject and GetObjectTagging at the source, HeadObject at the
-/// destination.
-const LOOKS: u64 = 3;
+/// Requests that copy-large makes to look at an object: HeadObject of the whole and of its first part and GetObjectTagging at
+/// the source, HeadObject at the destination. The few around its record are left out: a part costs as much as any of them.
+const LOOKS: u64 = 4;
 /// Requests around the parts: CreateMultipartUpload and CompleteMultipartUpload.
 const AROUND: u64 = 2;
 /// How fast copy-large copies: bytes in a second of one object. S3 does the work; this is a low figure, so that the estimate is

@@ -306,7 +306,7 @@ impl Copier {
             Err(error @ PartError::Failed(_)) => return self.failed(key, &record, error).await,
         };
         if before + copied < parts.count() || time.is_up() {
-            return Err(LargeError::TimeUp { copied: before + copied, parts: parts.count() });
+            return Err(LargeError::TimeUp { now: copied, copied: before + copied, parts: parts.count() });
         }
         // Listed once more: what is put together is what S3 says is there.
         let Some(there) = self.parts_there(&record.destination, upload).await? else {

@@ -16,6 +16,9 @@ pub enum Side {
     Both,
 }
 
+/// The code of an attempt that has copied some parts, and not all. It counts as progress.
+pub const TIME_UP: &str = "TimeUp";
+
 /// Why an object was not copied.
 #[derive(Debug, thiserror::Error)]
 pub enum LargeError {
@@ -43,8 +46,10 @@ pub enum LargeError {
     #[error("{0} bytes are more than an object can have")]
     TooLarge(u64),
     /// The invocation's time is up.
-    #[error("time is up, {copied} of {parts} parts are copied; the next attempt goes on")]
+    #[error("time is up, {copied} of {parts} parts are copied, {now} of them now; the next attempt goes on")]
     TimeUp {
+        /// Parts that this attempt has copied.
+        now: u64,
         /// Parts that are there.
         copied: u64,
         /// Parts that it takes.
@@ -104,7 +109,8 @@ impl LargeError {
             Self::Archived(_) => "InvalidObjectState",
             Self::SourceChanged => "SourceChanged",
             Self::TooLarge(_) => "EntityTooLarge",
-            Self::TimeUp { .. } | Self::Late => "TimeUp",
+            Self::TimeUp { now: 1.., .. } => TIME_UP,
+            Self::TimeUp { .. } | Self::Late => "NoProgress",
             Self::Contended => "Contended",
             // The answer to a HEAD has no body, and so no code.
             Self::Aws { error: AwsError { status: Some(403), code, .. }, .. } if code.starts_with("HTTP ") => {

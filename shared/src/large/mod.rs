@@ -12,7 +12,8 @@ pub mod task;
 mod upload;
 
 pub use copy::{Copied, Copier, Time};
-pub use error::LargeError;
+pub use error::{LargeError, TIME_UP};
+pub use parts::Parts;
 
 #[cfg(test)]
 mod tests;

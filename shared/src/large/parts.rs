@@ -37,6 +37,14 @@ impl Parts {
         (total > 0 && total.div_ceil(size) <= MOST).then_some(Self { size, total })
     }
 
+    /// How many parts copy-large will make, as far as a listing tells: the source's own number, unless its parts cannot be
+    /// of one size that S3 takes.
+    pub fn guess(total: u64, etag: &str) -> u64 {
+        let count = Uploaded::count_of(etag);
+        let even = count.map(|count| Uploaded { first: total.div_ceil(count), count });
+        Self::of(total, even).map_or(0, |parts| parts.count())
+    }
+
     /// How many.
     pub fn count(&self) -> u64 {
         self.total.div_ceil(self.size)

@@ -58,6 +58,19 @@ fn the_sizes_of_the_task() {
     }
 }
 
+#[test]
+fn parts_are_guessed_from_what_a_listing_tells() {
+    let etag = |count: u64| format!("d41d8cd98f00b204e9800998ecf8427e-{count}");
+    assert_eq!(Parts::guess(6_000_000_000, &etag(358)), 358);
+    assert_eq!(Parts::guess(50_000_000_000_000, &etag(10_000)), 10_000);
+    // In one part, in two of more than 5 GiB, in more than fit: as copy-large chooses.
+    for etag in ["d41d8cd98f00b204e9800998ecf8427e".to_owned(), etag(1), etag(10_001)] {
+        assert_eq!(Parts::guess(6_000_000_000, &etag), 23, "{etag}");
+    }
+    assert_eq!(Parts::guess(6_000_000_000, &etag(9_000)), 23, "parts of less than 5 MiB");
+    assert_eq!(Parts::guess(WHOLE + 1, ""), 0);
+}
+
 fn identity() -> Identity {
     Identity {
         bucket: "source-bucket".parse().unwrap(),
@@ -154,7 +167,7 @@ fn only_what_can_heal_is_tried_again() {
         LargeError::aws(super::error::Side::Both, error)
     };
     let transient =
-        [LargeError::Contended, LargeError::TimeUp { copied: 1, parts: 2 }, aws("SlowDown", Class::Transient)];
+        [LargeError::Contended, LargeError::TimeUp { now: 1, copied: 1, parts: 2 }, aws("SlowDown", Class::Transient)];
     for error in transient {
         assert_eq!(error.result_code(), ResultCode::TemporaryFailure, "{error}");
     }

@@ -19,6 +19,7 @@ use crate::bucket::{BucketError, ManifestBucket, Upload, Written};
 use crate::config::Route;
 use crate::delta::Sink;
 use crate::inventory::Row;
+use crate::large::Parts;
 use crate::names::{EncodedKey, ObjectKey};
 
 /// A data file is ended once it has this many bytes.
@@ -34,6 +35,7 @@ pub(super) struct Author {
     route: Route,
     counts: BTreeMap<Reason, Count>,
     large: Count,
+    large_parts: u64,
     restore: Count,
     /// If archived objects are restored: those that have been asked for.
     pub(super) restored: Option<Arc<Restored>>,
@@ -52,6 +54,8 @@ pub(super) struct Authored {
     pub(super) large_files: Vec<Written>,
     /// How much that is.
     pub(super) large: Count,
+    /// In how many parts that is likely to be copied.
+    pub(super) large_parts: u64,
     /// Data files of what is to be restored.
     pub(super) restore_files: Vec<Written>,
     /// How much that is.
@@ -80,6 +84,7 @@ impl Author {
             route: route.clone(),
             counts: BTreeMap::new(),
             large: Count::default(),
+            large_parts: 0,
             restore: Count::default(),
             restored: None,
             writes_rows: true,
@@ -94,6 +99,7 @@ impl Author {
             files: self.files.finish()?,
             large_files: self.large_files.finish()?,
             large: self.large,
+            large_parts: self.large_parts,
             restore_files: self.restore_files.finish()?,
             restore: self.restore,
             lists: self.left_out.finish()?,
@@ -126,6 +132,7 @@ impl Sink for Author {
         match row.size() {
             Some(bytes) if bytes > COPY_OBJECT_LIMIT => {
                 self.large.add(Count { objects: 1, bytes });
+                self.large_parts += Parts::guess(bytes, row.etag());
                 self.large_files.line(&line)
             }
             _ => self.files.line(&line),

@@ -54,6 +54,9 @@ pub(super) struct Pass {
     /// To be copied by the job for what is over 5 GB, as far as rows were written.
     #[serde(default)]
     pub(super) large: Count,
+    /// In how many parts that is likely to be copied.
+    #[serde(default)]
+    pub(super) large_parts: u64,
     /// Whether there is any such object.
     #[serde(default)]
     pub(super) met_large: bool,
@@ -122,6 +125,7 @@ impl Draft {
             whole.left_out.extend(pass.left_out);
             whole.filtered.extend(pass.filtered);
             whole.large.add(pass.large);
+            whole.large_parts += pass.large_parts;
             whole.large_files.extend(pass.large_files);
             whole.restore.add(pass.restore);
             whole.restore_files.extend(pass.restore_files);
@@ -130,6 +134,7 @@ impl Draft {
         }
         for pass in self.rows {
             whole.large.add(pass.large);
+            whole.large_parts += pass.large_parts;
             whole.large_files.extend(pass.large_files);
             whole.files.extend(pass.files);
         }

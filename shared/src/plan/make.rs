@@ -199,6 +199,7 @@ impl Planner {
             unchanged: pass.unchanged,
             gone: pass.gone,
             large: pass.large,
+            large_parts: pass.large_parts,
             restore: pass.restore,
             left_out_lists: pass.lists,
             ..Plan::default()

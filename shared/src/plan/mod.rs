@@ -50,6 +50,9 @@ pub struct Plan {
     /// Those of them that are over 5 GB, if there is a job for these.
     #[serde(default)]
     pub large: Count,
+    /// In how many parts these are likely to be copied.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub large_parts: u64,
     /// How many of them are neither new nor changed, but carried over.
     pub carried_over: u64,
     /// Objects that are in the report as they are in the baseline.

@@ -124,6 +124,7 @@ impl Task {
             left_out: written.left_out,
             filtered: filtered(&found.left_out),
             large: written.large,
+            large_parts: written.large_parts,
             met_large: met_large.load(Ordering::Relaxed),
             files: written.files,
             large_files: written.large_files,

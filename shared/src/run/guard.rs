@@ -14,19 +14,14 @@ use crate::notice::text;
 use crate::notice::{Finding, Severity};
 use crate::plan::Plan;
 
-/// The size of copy-large's parts, as far as nothing speaks for another.
-const PART: u64 = 256 << 20;
-
 /// A job that nobody has confirmed by then fails.
 const CONFIRM_WITHIN: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// What a plan has its jobs do.
 pub(super) fn work(plan: &Plan) -> Work {
     let large = plan.of(JobKind::Large);
-    // Each object is cut by itself, which makes one part more than its bytes do.
-    let parts = if large.objects == 0 { 0 } else { large.bytes.div_ceil(PART) + large.objects };
     let (copied, restored) = (plan.of(JobKind::Copy), plan.of(JobKind::Restore));
-    Work { listed: plan.rows, copied, large: Large { all: large, parts }, restored }
+    Work { listed: plan.rows, copied, large: Large { all: large, parts: plan.large_parts }, restored }
 }
 
 /// Notes what a run will cost and which limits it is over; if any, its jobs will wait. `work` is none where nobody could count.

@@ -10,6 +10,7 @@ use super::{RunError, Runner};
 use crate::bucket::{BucketError, Exactly, ManifestBucket, ObjectReader, Upload, Wanted};
 use crate::job::JobRequest;
 use crate::job::report::{self, Errors, FailedTask, ReportError, ResultsFile, TaskStatus};
+use crate::large;
 use crate::ledger::{CarriedOver, RunRecord, Stuck, carried_keys};
 use crate::names::{BucketName, EncodedKey, ObjectKey};
 
@@ -50,6 +51,26 @@ pub(super) struct Tally {
     pub(super) stuck: Option<Stuck>,
     /// More was carried over than is counted on: every failure counts as the first.
     pub(super) forgot: bool,
+}
+
+impl Tally {
+    /// Counts a failed task whose object `before` runs in a row have not copied; how many it is now. A run that was only not
+    /// done with an object is none of them.
+    fn count(&mut self, task: &FailedTask<'_>, before: u32, stuck_after: u32) -> u32 {
+        let runs = if task.code == large::TIME_UP { before } else { before.saturating_add(1) };
+        self.failed += 1;
+        self.errors.add(task);
+        if task.is_not_found() {
+            self.not_found += 1;
+        } else if runs > before && runs >= stuck_after {
+            let stuck = self.stuck.get_or_insert_with(|| Stuck { runs: stuck_after, objects: 0, examples: Vec::new() });
+            stuck.objects += 1;
+            if stuck.examples.len() < Errors::EXAMPLES {
+                stuck.examples.push(task.key.clone());
+            }
+        }
+        runs
+    }
 }
 
 impl Runner {
@@ -128,20 +149,7 @@ impl Listener {
 
     /// Counts a failed task, and writes its key with the number of runs in a row that have not copied it.
     fn failed(&self, task: &FailedTask<'_>, known: &HashMap<ObjectKey, u32>, told: &mut Told) -> io::Result<()> {
-        let runs = known.get(task.key).map_or(1, |runs| runs.saturating_add(1));
-        let tally = &mut told.tally;
-        tally.failed += 1;
-        tally.errors.add(task);
-        if task.is_not_found() {
-            tally.not_found += 1;
-        } else if runs >= self.stuck_after {
-            let new = || Stuck { runs: self.stuck_after, objects: 0, examples: Vec::new() };
-            let stuck = tally.stuck.get_or_insert_with(new);
-            stuck.objects += 1;
-            if stuck.examples.len() < Errors::EXAMPLES {
-                stuck.examples.push(task.key.clone());
-            }
-        }
+        let runs = told.tally.count(task, known.get(task.key).copied().unwrap_or_default(), self.stuck_after);
         let new = || Upload::new(self.bucket.clone(), self.runtime.clone(), self.keys.clone());
         let keys = told.keys.get_or_insert_with(new);
         // No field needs quotes: keys are percent-encoded.
@@ -176,5 +184,31 @@ impl Listener {
 
     fn reader(&self, wanted: Wanted) -> ObjectReader {
         ObjectReader::new(self.bucket.clone(), self.runtime.clone(), wanted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An object that takes more than one run, and gets on in each, is not stuck; one that does not get on is.
+    #[test]
+    fn an_object_that_gets_on_is_not_stuck() {
+        let key = ObjectKey::from_plain("k");
+        let task = |code| FailedTask { key: &key, status: None, code, message: "" };
+        let mut tally = Tally::default();
+        let mut runs = 0;
+        for _ in 0..10 {
+            runs = tally.count(&task("TimeUp"), runs, 3);
+        }
+        assert_eq!((runs, tally.failed, &tally.stuck), (0, 10, &None));
+        for _ in 0..3 {
+            assert_eq!(tally.stuck, None);
+            runs = tally.count(&task("NoProgress"), runs, 3);
+        }
+        assert_eq!((runs, tally.stuck.as_ref().map(|stuck| stuck.objects)), (3, Some(1)));
+        let mut gone = Tally::default();
+        gone.count(&FailedTask { status: Some(404), ..task("NoSuchKey") }, 9, 3);
+        assert_eq!((gone.not_found, gone.stuck), (1, None));
     }
 }

@@ -14,6 +14,10 @@ use crate::live::caller;
 const UPLOADS: &str = "destination bucket's unfinished uploads";
 /// Whoever goes on with an upload has done so by then: each report does.
 const OLD: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// So many keys are named.
+const SOME: usize = 10;
+/// So many pages of a thousand uploads are looked at.
+const PAGES: u32 = 50;
 const RULE: &str = r#"give the bucket a lifecycle rule {"AbortIncompleteMultipartUpload":{"DaysAfterInitiation":7}}"#;
 
 /// Whether a rule aborts them; where none does, those that are old.
@@ -40,26 +44,78 @@ pub(super) async fn look(client: &Client, deployment: &Deployment) -> Finding {
         let days = days.and_then(AbortIncompleteMultipartUpload::days_after_initiation);
         return Finding::ok(UPLOADS, format!("a lifecycle rule aborts them after {} days", days.unwrap_or_default()));
     }
-    let listed = client.list_multipart_uploads().bucket(bucket).prefix(&folder).expected_bucket_owner(owner);
-    let listed = match listed.send().await {
-        Ok(listed) => listed,
-        Err(error) => {
-            let needs = needs("s3:ListBucketMultipartUploads");
-            return unseen(SetupError::aws("ListMultipartUploads", &error, target, needs));
+    let (mut old, mut after) = (Old::default(), (None, None));
+    for page in 1.. {
+        let listed = client.list_multipart_uploads().bucket(bucket).prefix(&folder).expected_bucket_owner(owner);
+        let listed = match listed.set_key_marker(after.0).set_upload_id_marker(after.1).send().await {
+            Ok(listed) => listed,
+            Err(error) => {
+                let needs = needs("s3:ListBucketMultipartUploads");
+                return unseen(SetupError::aws("ListMultipartUploads", &error, target, needs));
+            }
+        };
+        old.add(listed.uploads(), Timestamp::now());
+        after = (listed.next_key_marker, listed.next_upload_id_marker);
+        old.more = listed.is_truncated == Some(true) && after.0.is_some();
+        if !old.more || page == PAGES {
+            break;
         }
-    };
-    let old: Vec<&str> =
-        listed.uploads().iter().filter(|upload| is_old(upload)).filter_map(MultipartUpload::key).collect();
-    if old.is_empty() {
-        return Finding::ok(UPLOADS, "none is older than 7 days, and no lifecycle rule would abort one");
     }
-    let more = if listed.is_truncated() == Some(true) { " or more" } else { "" };
-    let some = old.iter().take(10).copied().collect::<Vec<_>>().join(", ");
-    Finding::unknown(
-        UPLOADS,
-        format!("{}{more} are older than 7 days, and no lifecycle rule aborts them: {some}", old.len()),
-        format!("abort them, if nobody else goes on with them (aws s3api abort-multipart-upload), and {RULE}"),
-    )
+    old.finding()
+}
+
+/// Uploads that are old.
+#[derive(Debug, Default)]
+struct Old {
+    count: u64,
+    /// Keys of some.
+    some: Vec<String>,
+    /// Whether there are uploads that were not looked at.
+    more: bool,
+}
+
+impl Old {
+    fn add(&mut self, uploads: &[MultipartUpload], now: Timestamp) {
+        let old = |upload: &&MultipartUpload| {
+            let initiated = upload.initiated().and_then(|at| Timestamp::from_second(at.secs()).ok());
+            initiated.is_some_and(|at| now.duration_since(at) > OLD)
+        };
+        for upload in uploads.iter().filter(old) {
+            self.count += 1;
+            if self.some.len() < SOME {
+                self.some.extend(upload.key().map(str::to_owned));
+            }
+        }
+    }
+
+    /// That there is no rule is wrong as soon as it shows.
+    fn finding(&self) -> Finding {
+        match (self.count, self.more) {
+            (0, false) => {
+                Finding::ok(UPLOADS, "no lifecycle rule of the bucket aborts them, and none is older than 7 days")
+            }
+            (0, true) => Finding::unknown(
+                UPLOADS,
+                "no lifecycle rule of the bucket aborts them, and there are more than were looked at",
+                RULE,
+            ),
+            (count, more) => Finding::wrong(
+                UPLOADS,
+                format!(
+                    "{count}{} older than 7 days, and no lifecycle rule of the bucket aborts them: {}",
+                    if more {
+                        " or more are"
+                    } else if count == 1 {
+                        " is"
+                    } else {
+                        " are"
+                    },
+                    self.some.join(", "),
+                ),
+                format!("abort them, if nobody else goes on with them (aws s3api abort-multipart-upload), and {RULE}"),
+            ),
+        }
+    }
 }
 
 /// Whether a rule aborts every upload under `folder`.
@@ -80,16 +136,38 @@ fn aborts(rule: &LifecycleRule, folder: &str) -> bool {
         && folder.starts_with(prefix)
 }
 
-fn is_old(upload: &MultipartUpload) -> bool {
-    let initiated = upload.initiated().and_then(|at| Timestamp::from_second(at.secs()).ok());
-    initiated.is_some_and(|at| Timestamp::now().duration_since(at) > OLD)
-}
-
 #[cfg(test)]
 mod tests {
+    use aws_sdk_s3::primitives::DateTime;
     use aws_sdk_s3::types::{LifecycleRuleFilter, Tag};
 
+    use super::super::State;
     use super::*;
+
+    /// settle-job tells of what is wrong, and of nothing else.
+    #[test]
+    fn old_uploads_that_nothing_aborts_are_wrong() {
+        let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
+        let day = 24 * 3600;
+        let upload = |key: &str, age: i64| {
+            MultipartUpload::builder().key(key).initiated(DateTime::from_secs(now.as_second() - age)).build()
+        };
+        let mut old = Old::default();
+        old.add(&[upload("young", 7 * day)], now);
+        assert_eq!(old.finding().state, State::Ok);
+        old.more = true;
+        assert_eq!(old.finding().state, State::Unknown);
+        old.more = false;
+        old.add(&[upload("old", 7 * day + 1)], now);
+        let finding = old.finding();
+        assert_eq!(finding.state, State::Wrong);
+        assert!(finding.found.starts_with("1 is older than 7 days"), "{}", finding.found);
+        let many: Vec<MultipartUpload> = (0..20).map(|n| upload(&format!("k{n}"), 8 * day)).collect();
+        old.add(&many, now);
+        let finding = old.finding();
+        assert!(finding.found.starts_with("21 are older"), "{}", finding.found);
+        assert!(finding.found.ends_with(": old, k0, k1, k2, k3, k4, k5, k6, k7, k8"), "{}", finding.found);
+    }
 
     fn rule(filter: LifecycleRuleFilter, status: ExpirationStatus) -> LifecycleRule {
         let abort = AbortIncompleteMultipartUpload::builder().days_after_initiation(7).build();

@@ -85,12 +85,14 @@ fn both_jobs_of_a_run_count_together() {
         objects: 8,
         bytes: 40 << 30,
         large: Count { objects: 5, bytes: 39 << 30 },
+        large_parts: 5000,
         ..Plan::default()
     };
     let (objects, bytes) = (Some(7), Some((40 << 30) - 1));
     let budget = Budget { limits: Limits { objects, bytes, cost: None }, ..crate::cost::tests::budget() };
     let mut run = record();
     run.requests.push(run.requests[0].clone());
+    assert_eq!(work_of(&plan).large, Large { all: plan.large, parts: 5000 });
     guard(&budget, &mut run, Some(&work_of(&plan)));
     let most = (40 << 30) - 1;
     assert_eq!(run.over, [Over::Objects { planned: 8, most: 7 }, Over::Bytes { planned: 40 << 30, most }]);
