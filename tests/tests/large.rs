@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
-use aws_sdk_s3::types::{BucketVersioningStatus, ServerSideEncryption, StorageClass, VersioningConfiguration};
+use aws_sdk_s3::types::{
+    BucketVersioningStatus, ServerSideEncryption, StorageClass, Tag, Tagging, VersioningConfiguration,
+};
 use cloud::front::{Fault, Mishap, Seen, When};
 use cloud::lambda::Limits;
 use e2e::large::{COPY_LARGE, Ended, Sparse, sample};
@@ -186,6 +188,17 @@ async fn settings_reach_the_copy() {
     same_bytes(&route, "k", "k", 6 * GB).await;
     // No ETag tells here; the record of the upload does.
     assert_eq!(copied(&route.copy_large("second", &["k"]).await.unwrap(), "k"), "already there and identical");
+
+    // Other tags leave its ETag and its time as they are.
+    let tag = Tag::builder().key("a").value("b").build().unwrap();
+    let tagging = Tagging::builder().tag_set(tag).build().unwrap();
+    let request = route.source.s3.put_object_tagging().bucket(SOURCE_BUCKET).key("k").tagging(tagging.clone());
+    request.send().await.unwrap();
+    assert!(copied(&route.copy_large("third", &["k"]).await.unwrap(), "k").starts_with("copied in "));
+    let there = route.destination.s3.get_object_tagging().bucket(DESTINATION_BUCKET).key("k").send().await.unwrap();
+    assert_eq!(there.tag_set(), tagging.tag_set());
+    assert_eq!(copied(&route.copy_large("fourth", &["k"]).await.unwrap(), "k"), "already there and identical");
+    assert_eq!(uploads(&route).await, 0);
 }
 
 /// At each call that copy-large makes, with and without its effect: the next job finds its way, and leaves nothing.

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use aws_sdk_s3::Client;
+use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use jiff::Timestamp;
@@ -190,7 +191,15 @@ impl Copier {
     async fn round(&self, source: &Source, place: &Place, time: &Time) -> Result<Round, LargeError> {
         let key = record_key(&source.identity, place);
         self.clear(place, Some(&key)).await?;
-        let kept = match self.ledger.read::<Record>(&key).await? {
+        let found = match self.ledger.read::<Record>(&key).await? {
+            // An upload keeps the settings that it was created with.
+            Some(kept) if kept.value.upload().is_some() && !kept.value.may_have(&self.settings) => {
+                self.forget(&key, &kept.value).await?;
+                None
+            }
+            found => found,
+        };
+        let kept = match found {
             Some(kept) => kept,
             None if self.is_identical(source, place).await? => return Ok(Round::Copied(Copied::AlreadyThere)),
             None => self.begin(source, &key, None).await?,
@@ -238,6 +247,7 @@ impl Copier {
         let parts = source.parts.ok_or(LargeError::TooLarge(source.identity.size))?;
         let tags = self.tags(&source.identity).await?;
         let starting = Record::starting(&source.identity, &place, parts, self.ledger.bucket().now());
+        let starting = starting.with(&self.settings, &tags);
         let kept = match &before {
             None => self.ledger.create(key, &starting).await?,
             Some(before) => self.ledger.swap(key, starting.clone(), &before.etag).await?,
@@ -395,10 +405,11 @@ impl Copier {
         Ok(Round::Again)
     }
 
-    /// Whether what was copied is what is there.
+    /// Whether what was copied is what is there, and what a copy would write now.
     async fn is_still(&self, done: &Finished, record: &Record) -> Result<bool, LargeError> {
         let there = self.there(&record.destination).await?;
-        Ok(there.is_some_and(|head| size(&head) == record.source.size && finished(&head).as_ref() == Some(done)))
+        let is = |head: HeadObjectOutput| size(&head) == record.source.size && finished(&head).as_ref() == Some(done);
+        Ok(there.is_some_and(is) && record.has(&self.settings, &self.tags(&record.source).await?))
     }
 }
 

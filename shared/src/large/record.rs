@@ -3,13 +3,17 @@
 //! `ledger/uploads/<hash of the destination>-<hash of the source's identity>.json`; the first half finds what an older
 //! version of the object left behind.
 
+use std::collections::BTreeMap;
+
+use aws_sdk_s3::types::{ChecksumAlgorithm, ObjectCannedAcl, StorageClass};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::parts::Parts;
+use crate::config::CopySettings;
 use crate::ledger::SCHEMA;
-use crate::names::{BucketName, ETag, ObjectKey};
+use crate::names::{BucketName, ETag, KmsKeyArn, ObjectKey};
 
 /// Which object, in which state, is copied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +86,12 @@ pub struct Record {
     pub began: Timestamp,
     /// Bytes of each part but the last.
     pub part_size: u64,
+    /// A hash of the settings that the upload was created with; none in records of before there were any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<String>,
+    /// A hash of the tags that it was created with: whoever changes tags leaves the source's identity as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tags: Option<String>,
     /// How far it has come.
     pub stage: Stage,
 }
@@ -95,8 +105,26 @@ impl Record {
             destination: destination.clone(),
             began: now,
             part_size: parts.size,
+            settings: None,
+            tags: None,
             stage: Stage::Starting,
         }
+    }
+
+    /// Of an upload with these settings and tags.
+    #[must_use]
+    pub fn with(self, settings: &CopySettings, tags: &BTreeMap<String, String>) -> Self {
+        Self { settings: Some(hash_of_settings(settings)), tags: Some(hash_of_tags(tags)), ..self }
+    }
+
+    /// Whether the upload may have been created with these settings.
+    pub fn may_have(&self, settings: &CopySettings) -> bool {
+        self.settings.as_ref().is_none_or(|hash| *hash == hash_of_settings(settings))
+    }
+
+    /// Whether the upload was created with these settings and tags.
+    pub fn has(&self, settings: &CopySettings, tags: &BTreeMap<String, String>) -> bool {
+        self.settings == Some(hash_of_settings(settings)) && self.tags == Some(hash_of_tags(tags))
     }
 
     /// Its parts.
@@ -130,6 +158,23 @@ pub fn record_key(source: &Identity, destination: &Place) -> ObjectKey {
     let version = source.version_id.as_deref().unwrap_or_default();
     let identity = hash(&[source.bucket.as_str(), source.key.as_str(), source.etag.as_str(), version, &size, &time]);
     ObjectKey::from_plain(format!("{}{identity}.json", folder(destination)))
+}
+
+fn hash_of_settings(settings: &CopySettings) -> String {
+    let CopySettings { storage_class, kms_key, bucket_key, checksum, acl } = settings;
+    let bucket_key = bucket_key.map(|enabled| if enabled { "true" } else { "false" });
+    let fields = [
+        storage_class.as_ref().map(StorageClass::as_str),
+        kms_key.as_ref().map(KmsKeyArn::as_str),
+        bucket_key,
+        checksum.as_ref().map(ChecksumAlgorithm::as_str),
+        acl.as_ref().map(ObjectCannedAcl::as_str),
+    ];
+    hash(&fields.map(Option::unwrap_or_default))
+}
+
+fn hash_of_tags(tags: &BTreeMap<String, String>) -> String {
+    hash(&tags.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]).collect::<Vec<_>>())
 }
 
 /// Each field behind its length, so that no two lists give the same bytes; 128 bits tell apart whatever there is.

@@ -1,5 +1,8 @@
 //! Tests of what calls nothing.
 
+use std::collections::BTreeMap;
+
+use aws_sdk_s3::types::{ChecksumAlgorithm, ObjectCannedAcl, StorageClass};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -7,6 +10,7 @@ use super::parts::{LARGEST, MOST, Parts, SMALLEST, Uploaded};
 use super::record::{Identity, Place, Record, Stage, Upload, folder, record_key};
 use super::task::{Answer, Invocation, ResultCode, TaskResult};
 use super::*;
+use crate::config::CopySettings;
 use crate::error::{AwsError, Class};
 use crate::names::ObjectKey;
 
@@ -115,6 +119,32 @@ fn a_record_is_read_as_it_was_written() {
     assert_eq!(text["stage"], json!({ "copying": { "id": "u" } }));
     assert_eq!(serde_json::from_value::<Record>(text).unwrap(), record);
     assert_eq!(record.parts(), parts);
+}
+
+#[test]
+fn a_record_knows_the_settings_and_tags_of_its_upload() {
+    let parts = Parts::of(identity().size, None).unwrap();
+    let bare = Record::starting(&identity(), &place("k"), parts, "2026-11-22T11:00:00Z".parse().unwrap());
+    let (plain, none) = (CopySettings::default(), BTreeMap::new());
+    assert!(bare.may_have(&plain) && !bare.has(&plain, &none), "it does not tell");
+    let record = bare.with(&plain, &none);
+    assert!(record.may_have(&plain) && record.has(&plain, &none));
+    let others = [
+        CopySettings { storage_class: Some(StorageClass::GlacierIr), ..plain.clone() },
+        CopySettings { kms_key: Some("arn:aws:kms:us-east-1:222222222222:key/k".parse().unwrap()), ..plain.clone() },
+        CopySettings { bucket_key: Some(false), ..plain.clone() },
+        CopySettings { checksum: Some(ChecksumAlgorithm::Crc32), ..plain.clone() },
+        CopySettings { acl: Some(ObjectCannedAcl::Private), ..plain.clone() },
+    ];
+    for other in others {
+        assert!(!record.may_have(&other) && !record.has(&other, &none), "{other:?}");
+    }
+    let tags = |key: &str, value: &str| BTreeMap::from([(key.to_owned(), value.to_owned())]);
+    let tagged = record.with(&plain, &tags("a", "bc"));
+    assert!(tagged.has(&plain, &tags("a", "bc")) && tagged.may_have(&plain));
+    for other in [none, tags("ab", "c"), tags("a", "b")] {
+        assert!(!tagged.has(&plain, &other), "{other:?}");
+    }
 }
 
 #[test]
