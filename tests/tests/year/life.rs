@@ -68,7 +68,8 @@ pub(crate) struct Life {
     pub(crate) told_persons: Vec<String>,
     /// How often a person did something.
     pub(crate) asked: u32,
-    pub(crate) ticks: u32,
+    /// When the schedule fired.
+    pub(crate) ticks: Vec<Timestamp>,
     chance: Chance,
     size: Size,
     begin: Timestamp,
@@ -102,7 +103,7 @@ impl Life {
             raised: BTreeMap::new(),
             told_persons: Vec::new(),
             asked: 0,
-            ticks: 0,
+            ticks: Vec::new(),
             chance,
             size,
             begin,
@@ -245,7 +246,7 @@ impl Life {
 
     /// The schedule fires, as EventBridge does: what fails is tried again.
     async fn tick(&mut self) {
-        self.ticks += 1;
+        self.ticks.push(self.route.cloud.clock().now());
         invoke_event(&self.route.cloud, "settle-job", json!({ "source": "schedule" }).to_string().into());
         self.route.cloud.activity().settled().await;
         let Some(watch) = self.route.kept("ledger/watch.json").await.unwrap() else { return };

@@ -56,8 +56,14 @@ impl<'a> Evidence<'a> {
                 let name = self.by_job.get(about.as_str()).map(|run| format!("unconfirmed {}", run.run));
                 name.is_some_and(|name| self.is_raised(&name, |_, _| true)) || self.told(about, has_findings)
             }
+            // Where the schedule did not fire either between the time that it was due and the next report, nobody could know.
             Kind::NoReport => {
+                let asked = |tick: &jiff::Timestamp| {
+                    let after = tick.duration_since(*at);
+                    SignedDuration::from_hours(7) < after && after < SignedDuration::from_hours(23)
+                };
                 self.is_raised("no-report", |since, seen| within(36, since) || (since < *at && seen > *at))
+                    || !self.life.ticks.iter().any(asked)
             }
             // Its call was sent again, or its invocation failed and was tried again, or it was found.
             Kind::Mishap | Kind::Throttled => {
