@@ -90,7 +90,7 @@ impl Baseline {
                 range.of()
             )));
         }
-        let mut shards = Shards { left: 0, room: Vec::new(), read: Vec::new(), shards: Vec::new() };
+        let mut shards = Shards { left: 0, room: Vec::new(), read: Vec::new(), whole: Vec::new() };
         shards.left = have.clone().zip(&heads).filter(|(index, _)| want.contains(index)).map(|(_, h)| h.entries).sum();
         for (index, head) in have.zip(heads) {
             if want.contains(&index) {
@@ -196,7 +196,7 @@ struct Shards {
     room: Vec<AtomicU64>,
     /// Bits of buckets, bits of tags, and where buckets start, of shards whose entries are in `room`.
     read: Vec<(u8, u8, Vec<u32>)>,
-    shards: Vec<Shard>,
+    whole: Vec<Shard>,
 }
 
 impl Shards {
@@ -236,13 +236,13 @@ impl Shards {
             self.read.iter().map(|(.., starts)| starts.last().copied().unwrap_or(0) as usize).collect();
         let entries = Entries::cut(std::mem::take(&mut self.room), lengths.into_iter());
         for ((bucket_bits, tag_bits, starts), entries) in self.read.drain(..).zip(entries) {
-            self.shards.push(Shard { bucket_bits, tag_bits, starts, entries });
+            self.whole.push(Shard { bucket_bits, tag_bits, starts, entries });
         }
     }
 
     fn all(mut self) -> Vec<Shard> {
         self.end_room();
-        self.shards
+        self.whole
     }
 }
 
