@@ -196,6 +196,7 @@ impl Template {
         let arguments = tagged.value.as_sequence().ok_or("a condition takes a list")?;
         match tagged.tag.to_string().as_str() {
             "!Not" => Ok(!self.holds(&arguments[0])?),
+            "!Or" => arguments.iter().try_fold(false, |held, one| Ok(held || self.holds(one)?)),
             "!Equals" => Ok(self.resolve(&arguments[0])? == self.resolve(&arguments[1])?),
             other => Err(format!("condition {other} is not read here").into()),
         }

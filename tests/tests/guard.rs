@@ -224,3 +224,29 @@ async fn a_retry_is_guarded_like_any_run() {
     obey(&route, finding(&tick(&route).await, retried), "Ready").await;
     assert_eq!(copies(&route).await, 3);
 }
+
+/// A list of keys says nothing of their size.
+#[tokio::test]
+async fn a_retry_of_a_whole_plan_has_its_bytes_and_one_of_keys_waits() {
+    use cloud::batch::report::TaskFailure;
+    use cloud::batch::{JobScript, WholeFailure};
+    let whole = JobScript { fails: Some(WholeFailure { after: 0, code: "X", reason: "no" }), ..JobScript::default() };
+    let refuse = |_: &str| Some(TaskFailure { status: 403, code: "AccessDenied".to_owned(), message: String::new() });
+    let keys = JobScript { tasks: Some(std::sync::Arc::new(refuse)), ..JobScript::default() };
+    for (script, over, bytes) in [(whole, vec![], Some(3000)), (keys, vec![Over::Unknown], None)] {
+        let route = with_objects(&[("MaxBytesPerRun", "100000")]).await;
+        route.cloud.jobs().script(move |_| script.clone());
+        let run = deliver(&route).await;
+        tick(&route).await;
+        let retried = retried(&route, &run).await;
+        assert_eq!((retried.over, retried.cost.map(|cost| cost.bytes)), (over, bytes));
+    }
+}
+
+/// The run that a retry of `run` has become.
+async fn retried(route: &Route, run: &RunRecord) -> RunRecord {
+    let retry = serde_json::json!({ "action": "retry", "run": run.run });
+    let answer = route.create_job(&retry).await.unwrap().unwrap();
+    assert_eq!(answer["results"][0]["outcome"], "created", "{answer}");
+    route.records().await.unwrap().into_iter().find(|record| record.run != run.run).unwrap()
+}

@@ -159,3 +159,29 @@ async fn what_cannot_be_restored_is_told_and_asked_for_again() {
     next_day(&route).await;
     assert!(is_copied(&route, "cold").await && is_copied(&route, "coldest").await, "within 12 hours");
 }
+
+/// A request that S3 Batch Operations never takes must not keep later reports waiting.
+#[tokio::test]
+async fn a_run_whose_other_jobs_are_refused_for_good_is_closed_all_the_same() {
+    use cloud::front::{Fault, When};
+    let route = with_everything(&[("RestoreArchived", "Standard")]).await;
+    let jobs = std::sync::atomic::AtomicUsize::new(0);
+    route.cloud.faults().script_for("create-job", move |seen| {
+        let another = seen.operation == "CreateJob" && jobs.fetch_add(1, std::sync::atomic::Ordering::SeqCst) > 0;
+        let (code, message) = ("InvalidRequestException", "This operation is not supported.");
+        if another { Fault::Answer { status: 400, code, message, when: When::Before } } else { Fault::None }
+    });
+    route.cloud.clock().turn(DAY);
+    route.deliver().await.unwrap();
+    route.cloud.activity().settled().await;
+    route.settle_job().await.unwrap().unwrap();
+    let first = route.records().await.unwrap().remove(0);
+    assert_eq!((first.jobs.len(), first.refused.len(), first.state), (1, 2, State::CopiedWithFailures), "{first:#?}");
+    let outcome = first.outcome.as_ref().unwrap();
+    assert_eq!((outcome.copied, outcome.carried_over, outcome.findings.len()), (4, 1, 2), "{outcome:?}");
+    assert!(outcome.findings.iter().all(|finding| finding.contains("refused")), "{:?}", outcome.findings);
+    route.cloud.faults().clear();
+    let run = next_day(&route).await;
+    assert_eq!(kinds(&run), [JobKind::Large, JobKind::Restore]);
+    assert!(is_copied(&route, "large").await);
+}

@@ -170,7 +170,7 @@ impl FromStr for Tier {
     }
 }
 
-/// 2 to 365.
+/// 2 to 100: plans are kept for 120 days, and what was asked to be restored is remembered by its plan.
 struct Days(u32);
 
 impl FromStr for Days {
@@ -178,8 +178,8 @@ impl FromStr for Days {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         match text.parse() {
-            Ok(days @ 2..=365) => Ok(Self(days)),
-            _ => Err(Invalid::new("a number of days from 2 to 365", text)),
+            Ok(days @ 2..=100) => Ok(Self(days)),
+            _ => Err(Invalid::new("a number of days from 2 to 100", text)),
         }
     }
 }

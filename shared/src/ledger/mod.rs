@@ -25,7 +25,7 @@ mod watch;
 pub use action::{Action, Asked};
 pub use baseline::{Baseline, CarriedOver, CarryOver, Committed, Destination, Remains, Shard, Standing};
 pub use restores::{RESTORES, Restores, restores_key};
-pub use run::{ErrorGroup, Job, NextBaseline, Outcome, ReportRef, RunRecord, State, Stuck};
+pub use run::{ErrorGroup, Job, NextBaseline, Outcome, Refused, ReportRef, RunRecord, State, Stuck};
 pub use store::{Kept, Ledger, LedgerError};
 pub use watch::{Known, Watch};
 

@@ -47,6 +47,9 @@ pub struct RunRecord {
     pub over: Vec<Over>,
     /// Its jobs, once they are made.
     pub jobs: Vec<Job>,
+    /// Those of its requests that were refused for good, so that there is no job.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<Refused>,
     /// When its jobs were recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub driven: Option<Timestamp>,
@@ -152,6 +155,15 @@ pub struct Job {
     pub id: String,
 }
 
+/// A request that was refused for good.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// Which of the run's.
+    pub kind: JobKind,
+    /// What S3 Batch Operations said.
+    pub why: String,
+}
+
 /// What came of a run's jobs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
@@ -215,6 +227,7 @@ impl RunRecord {
             cost: None,
             over: Vec::new(),
             jobs: Vec::new(),
+            refused: Vec::new(),
             driven: None,
             carried: Vec::new(),
             outcome: None,

@@ -39,6 +39,8 @@ pub(super) struct Author {
     restore: Count,
     /// If archived objects are restored: those that have been asked for.
     pub(super) restored: Option<Arc<Restored>>,
+    /// The most that are asked to be restored; a later run asks for the rest.
+    pub(super) most_restored: u64,
     /// Whether rows to be copied are written.
     pub(super) writes_rows: bool,
     /// Whether rows that are left out are written.
@@ -87,6 +89,7 @@ impl Author {
             large_parts: 0,
             restore: Count::default(),
             restored: None,
+            most_restored: u64::MAX,
             writes_rows: true,
             writes_lists: true,
         }
@@ -113,6 +116,7 @@ impl Author {
     fn is_to_be_restored(&self, row: &Row<'_>) -> bool {
         let asked = self.restored.as_ref().and_then(|restored| restored.asked.as_ref());
         matches!(row.storage_class(), "GLACIER" | "DEEP_ARCHIVE")
+            && self.restore.objects < self.most_restored
             && asked.is_some_and(|asked| !asked.contains(row.key()))
     }
 }

@@ -3,6 +3,7 @@
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::ProvideErrorMetadata;
+use aws_sdk_s3::types::StorageClass;
 use futures::StreamExt;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -17,7 +18,7 @@ use crate::ledger::{self, CarriedOver, Restores};
 use crate::names::ObjectKey;
 
 /// The most objects that are asked for in one run. Of more, so many are asked for at even distances, and all count as readable if
-/// each of these is.
+/// one of these is and none is still archived.
 pub const MOST_ASKED: u64 = 1_000;
 /// As many requests at a time.
 const AT_A_TIME: usize = 16;
@@ -27,6 +28,8 @@ const AT_A_TIME: usize = 16;
 pub struct Restored {
     /// Those that need not be asked for again yet; none if they are too many to be known, and then nothing is asked for.
     pub(super) asked: Option<CarryOver>,
+    /// How many more may be asked to be restored: as many as later runs can remember.
+    pub(super) room: u64,
     /// Those that can be read.
     pub(super) readable: CarryOver,
     /// Of the latter, in one text.
@@ -50,13 +53,39 @@ pub struct Asker<'a> {
 enum Answer {
     Readable,
     Archived,
+    /// Deleted, or overwritten in a class that is not archived: the next report tells of it.
+    Gone,
+    /// May not be asked for; or is gone, if others may: so S3 answers who may not list the bucket.
     Denied,
+    /// S3 did not say.
+    Unknown,
+}
+
+/// What the answers come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sample {
+    /// Nothing may be asked for.
+    Denied,
+    /// One can be read, and none is still archived.
+    Readable,
+    /// That is not known.
+    Unreadable,
+}
+
+fn sample(answers: &[Answer]) -> Sample {
+    let has = |wanted| answers.contains(&wanted);
+    match (has(Answer::Readable), has(Answer::Archived)) {
+        (true, false) => Sample::Readable,
+        (false, false) if has(Answer::Denied) && !has(Answer::Gone) => Sample::Denied,
+        _ => Sample::Unreadable,
+    }
 }
 
 impl Restored {
     /// That nothing was asked for.
     pub fn nothing(key: &HashKey) -> Self {
-        Self { asked: Some(CarryOver::new(key)), readable: CarryOver::new(key), fingerprint: String::new() }
+        let (asked, readable) = (Some(CarryOver::new(key)), CarryOver::new(key));
+        Self { asked, room: u64::MAX, readable, fingerprint: String::new() }
     }
 }
 
@@ -66,11 +95,13 @@ impl Asker<'_> {
         records.retain(|record| record.over() > scan);
         let mut restored = Restored::nothing(key);
         let objects: u64 = records.iter().map(|record| record.objects).sum();
-        if objects.saturating_mul(carry::BYTES_A_KEY * 2) > self.memory {
+        let most = self.memory / (carry::BYTES_A_KEY * 2);
+        let Some(room) = most.checked_sub(objects) else {
             tracing::warn!(objects, "more objects were asked to be restored than memory holds: none is asked for now");
-            restored.asked = None;
+            (restored.asked, restored.room) = (None, 0);
             return Ok(restored);
-        }
+        };
+        restored.room = room;
         let every = objects.div_ceil(MOST_ASKED).max(1);
         let mut all = Sha256::new();
         for record in &records {
@@ -114,8 +145,8 @@ impl Asker<'_> {
         let asked: Vec<&String> = keys.iter().step_by(step).collect();
         let answers: Vec<Answer> =
             futures::stream::iter(&asked).map(|key| self.head(key)).buffered(AT_A_TIME).collect().await;
-        // One that is gone is denied, too, to who may not list the bucket.
-        if !answers.is_empty() && answers.iter().all(|answer| *answer == Answer::Denied) {
+        let sample = sample(&answers);
+        if sample == Sample::Denied {
             let readable = record.readable_by() <= scan;
             tracing::warn!(
                 run = %record.run,
@@ -126,7 +157,7 @@ impl Asker<'_> {
             return if readable { keys } else { Vec::new() };
         }
         if step > 1 {
-            return if answers.iter().all(|answer| *answer == Answer::Readable) { keys } else { Vec::new() };
+            return if sample == Sample::Readable { keys } else { Vec::new() };
         }
         let answered = keys.into_iter().zip(answers);
         answered.filter(|(_, answer)| *answer == Answer::Readable).map(|(key, _)| key).collect()
@@ -139,17 +170,47 @@ impl Asker<'_> {
         match head.expected_bucket_owner(self.route.source_account.as_str()).send().await {
             Ok(head) => match head.restore() {
                 Some(restore) if restore.contains("ongoing-request=\"false\"") => Answer::Readable,
-                _ => Answer::Archived,
+                _ if matches!(head.storage_class(), Some(StorageClass::Glacier | StorageClass::DeepArchive)) => {
+                    Answer::Archived
+                }
+                _ => Answer::Gone,
             },
             // S3 answers a HEAD without a body, so without a code: the status tells.
             Err(error) => match error.raw_response().map(|response| response.status().as_u16()) {
-                Some(404) => Answer::Archived,
+                Some(404) => Answer::Gone,
                 Some(403) => Answer::Denied,
                 _ => {
-                    tracing::warn!(code = error.code(), "HeadObject failed: the object counts as archived still");
-                    Answer::Archived
+                    tracing::warn!(
+                        code = error.code(),
+                        "HeadObject failed: whether the object can be read is not known"
+                    );
+                    Answer::Unknown
                 }
             },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Answer::{Archived, Denied, Gone, Readable, Unknown};
+    use super::*;
+
+    #[test]
+    fn one_that_is_gone_or_did_not_answer_keeps_no_other_from_being_read() {
+        for (answers, expected) in [
+            (vec![Readable, Readable], Sample::Readable),
+            (vec![Readable, Gone, Unknown, Denied], Sample::Readable),
+            (vec![Readable, Archived], Sample::Unreadable),
+            (vec![Gone, Unknown], Sample::Unreadable),
+            (vec![Gone, Denied], Sample::Unreadable),
+            (vec![Archived, Denied], Sample::Unreadable),
+            (vec![Unknown], Sample::Unreadable),
+            (vec![], Sample::Unreadable),
+            (vec![Denied, Denied], Sample::Denied),
+            (vec![Denied, Unknown], Sample::Denied),
+        ] {
+            assert_eq!(sample(&answers), expected, "{answers:?}");
         }
     }
 }

@@ -10,7 +10,9 @@ use crate::bucket::Taken;
 use crate::config::CopyMode;
 use crate::delta::HashKey;
 use crate::job::{JobKind, RunId};
-use crate::ledger::{Action, Asked, Baseline, CarryOver, Kept, RunRecord, State, baseline_key, plan_folder, run_key};
+use crate::ledger::{
+    Action, Asked, Baseline, CarriedOver, CarryOver, Kept, RunRecord, State, baseline_key, plan_folder, run_key,
+};
 use crate::names::ObjectKey;
 use crate::plan::{PlanError, Retry};
 
@@ -122,9 +124,17 @@ impl Runner {
             key: HashKey::from_hex(&baseline.value.hash_key).ok_or(PlanError::HashKey)?,
         };
         let runtime = Handle::current();
-        let Some(plan) = tokio::task::spawn_blocking(move || retry.make(&runtime)).await?? else { return Ok(None) };
+        let made = tokio::task::spawn_blocking(move || retry.make(&runtime)).await??;
+        let Some(mut plan) = made else { return Ok(None) };
+        let bytes = bytes(&before, &lists);
+        if let Some((all, large)) = bytes {
+            (plan.bytes, plan.large.bytes) = (all, large);
+        }
         let requests = self.requests(&id, &plan);
-        let work = guard::work(&plan);
+        let limits = &self.settings.budget.limits;
+        let by_bytes = limits.bytes.is_some() || (limits.cost.is_some() && plan.large.objects > 0);
+        // What cannot be told waits for a person.
+        let work = (!by_bytes || bytes.is_some()).then(|| guard::work(&plan));
         let mut record = RunRecord {
             run: id,
             state: State::Planned,
@@ -134,6 +144,7 @@ impl Runner {
             next: None,
             requests,
             jobs: Vec::new(),
+            refused: Vec::new(),
             carried: lists,
             driven: None,
             outcome: None,
@@ -141,7 +152,7 @@ impl Runner {
             told: None,
             ..before
         };
-        guard::guard(&self.settings.budget, &mut record, Some(&work));
+        guard::guard(&self.settings.budget, &mut record, work.as_ref());
         let record = match self.ledger.create(&key, &record).await? {
             Ok(record) => record,
             // Somebody planned the same at the same time; theirs is the record.
@@ -162,4 +173,22 @@ impl Runner {
         }
         Ok(None)
     }
+}
+
+/// Bytes of what is planned again, and of the large of it, where whole plans are carried over; none where keys alone are known.
+fn bytes(before: &RunRecord, lists: &[CarryOver]) -> Option<(u64, u64)> {
+    let plan = before.plan.as_ref()?;
+    let (mut all, mut large) = (0, 0);
+    for list in lists {
+        let planned = plan.of(list.kind);
+        // A retry itself may not have known.
+        if !matches!(list.which, CarriedOver::Plan(_)) || planned.bytes == 0 {
+            return None;
+        }
+        all += planned.bytes;
+        if list.kind == JobKind::Large {
+            large += planned.bytes;
+        }
+    }
+    Some((all, large))
 }

@@ -81,7 +81,15 @@ impl Runner {
         }
         let waits = if fates.contains(&Fate::Unconfirmed) { State::Waiting } else { State::Open };
         let mut parts = Vec::new();
-        for ((job, request), fate) in record.value.jobs.iter().zip(&record.value.requests).zip(fates) {
+        // Of each kind there is one request; those that were not refused have their jobs, in the same order.
+        let mut sent = Vec::new();
+        for request in &record.value.requests {
+            match record.value.refused.iter().find(|refused| refused.kind == request.kind) {
+                Some(refused) => parts.push(Part::refused(&record.value, request, &refused.why)),
+                None => sent.push(request),
+            }
+        }
+        for ((job, request), fate) in record.value.jobs.iter().zip(sent).zip(fates) {
             match Box::pin(self.part(&record.value, (&job.id, request), fate, time.planning)).await? {
                 Some(part) => parts.push(part),
                 None => return Box::pin(self.not_yet(key, record, waits)).await,
@@ -220,6 +228,23 @@ impl Part {
     /// Of a restore job: nothing is copied by it, and nothing carried over.
     pub(super) fn of_restores(restoring: u64, tried: bool) -> Self {
         Self { kind: JobKind::Restore, restoring, tried, ..Self::default() }
+    }
+
+    /// Of a job that was never made: what it was to copy is carried over.
+    fn refused(record: &RunRecord, request: &JobRequest, why: &str) -> Self {
+        if request.kind == JobKind::Restore {
+            let mut part = Self::of_restores(0, false);
+            part.findings.push(format!(
+                "the restore job was refused ({why}): a later run asks again; put right RestoreArchived, RestoreDays or the copy role"
+            ));
+            return part;
+        }
+        let reason = format!("the job of objects over 5 GB was refused ({why})");
+        let findings =
+            vec![format!("{reason}: they are carried over; put right the function or the copy role of copy-large")];
+        let carried = record.plan.as_ref().map(|plan| plan.of(request.kind).objects).unwrap_or_default();
+        let which = Some(CarriedOver::Plan(request.manifest.clone()));
+        Self { kind: request.kind, carried, reason, which, findings, ..Self::default() }
     }
 
     fn unknown(id: &str, request: &JobRequest, planned: Option<u64>) -> Self {
