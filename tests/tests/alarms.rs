@@ -78,7 +78,8 @@ fn alarms_and_dashboard_look_at_metrics_that_are_measured() {
     // The name of what a log line is counted as has the route in it.
     let alarmed: BTreeSet<&str> =
         ours.map(|alarm| alarm["MetricName"].as_str().unwrap()).filter(|name| !name.contains('$')).collect();
-    assert_eq!(alarmed, BTreeSet::from(["ObjectsFailed", "OtherFindings", "ReportMissing", "RunOpenTooLong"]));
+    let wanted = ["ObjectsFailed", "OtherFindings", "ReportMissing", "RunOpenTooLong", "RunsFailed"];
+    assert_eq!(alarmed, BTreeSet::from(wanted));
     assert!(alarmed.is_subset(&measured()), "{alarmed:?}");
 }
 
@@ -116,8 +117,15 @@ fn every_function_keeps_what_it_gives_up_and_each_condition_pages_once() {
     assert_eq!(pages(&alarms["SettleJobSilentAlarm"]), "whoever looks after the route");
     assert_eq!(alarms["SettleJobSilentAlarm"]["TreatMissingData"], "breaching");
     // What settle-job tells in notices pages whoever has a topic for alarms, and nobody twice.
-    for told in ["ObjectsFailedAlarm", "OpenRunAlarm", "MissingReportAlarm", "FindingsAlarm", "CreateJobRefusalsAlarm"]
-    {
-        assert_eq!(pages(&alarms[told]), "AlarmTopicArn alone", "{told}");
+    let of_runs = ["RunFailedAlarm", "ObjectsFailedAlarm", "CreateJobRefusalsAlarm"];
+    let of_findings = ["OpenRunAlarm", "MissingReportAlarm", "FindingsAlarm"];
+    for told in of_runs.iter().chain(&of_findings) {
+        assert_eq!(pages(&alarms[*told]), "AlarmTopicArn alone", "{told}");
     }
+    // Every look says how these stand; that there was none between says nothing.
+    for lasting in of_findings {
+        assert_eq!(alarms[lasting]["TreatMissingData"], "ignore", "{lasting}");
+    }
+    // It is never tried again, so it cannot fail three times for one event.
+    assert_eq!(alarms["SetupErrorsAlarm"]["Threshold"], 1);
 }

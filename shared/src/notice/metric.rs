@@ -5,7 +5,8 @@ use metrics::Unit;
 use serde_json::{Number, Value};
 
 use super::{Severity, text};
-use crate::ledger::RunRecord;
+use crate::config::CopyMode;
+use crate::ledger::{RunRecord, State};
 use crate::plan::Reason;
 
 /// One value of one metric.
@@ -28,7 +29,7 @@ impl Metric {
 /// What a run came to; emitted once, when it is settled. What its record does not tell is left out.
 pub fn of_run(record: &RunRecord) -> Vec<Metric> {
     let count = |name, value| Metric { name, unit: Unit::Count, value };
-    let mut metrics = Vec::new();
+    let mut metrics = vec![count("RunsFailed", u64::from(failed(record)))];
     if let Some(plan) = &record.plan {
         metrics.push(count("ObjectsPlanned", plan.objects));
         metrics.push(Metric { name: "BytesPlanned", unit: Unit::Bytes, value: plan.bytes });
@@ -37,7 +38,9 @@ pub fn of_run(record: &RunRecord) -> Vec<Metric> {
             metrics.push(count(skipped(reason), left_out.objects));
         }
     }
-    metrics.extend(record.cost.as_ref().map(|cost| count("EstimatedCostCents", cost.total.cents())));
+    // What is only looked at costs nothing.
+    let cost = record.cost.as_ref().filter(|_| record.mode != CopyMode::Preview);
+    metrics.extend(cost.map(|cost| count("EstimatedCostCents", cost.total.cents())));
     if let Some(outcome) = &record.outcome {
         metrics.push(count("ObjectsCopied", outcome.copied));
         // An object that was deleted before its copy is counted apart, so that no alarm goes off for it.
@@ -48,6 +51,13 @@ pub fn of_run(record: &RunRecord) -> Vec<Metric> {
         metrics.extend(since("ReportToSettled", text::report_time(&record.report.time), outcome.settled));
     }
     metrics
+}
+
+/// Whether a job failed whole, or what a job, its report and the plan say differs. Such a run may have no failed task, so that
+/// no count of objects tells.
+fn failed(record: &RunRecord) -> bool {
+    let differs = || record.outcome.as_ref().is_some_and(|outcome| !outcome.findings.is_empty());
+    record.state == State::Failed || (record.state == State::CopiedWithFailures && differs())
 }
 
 /// How a route stands; emitted by every scheduled look at it: the time of the newest report that arrived, if one did,

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::text::{count, dollars, duration, inert, report_time, size};
 use super::*;
-use crate::config::Route;
+use crate::config::{CopyMode, Route};
 use crate::ledger::RunRecord;
 use crate::names::{Prefix, Region};
 
@@ -262,6 +262,7 @@ fn metrics_say_what_the_record_says() {
     assert_eq!(
         told,
         [
+            ("RunsFailed", 0),
             ("ObjectsPlanned", 1204),
             ("BytesPlanned", 1_288_490_189),
             ("ObjectsSkippedTooLarge", 1),
@@ -284,6 +285,33 @@ fn metrics_say_what_the_record_says() {
     let raised = [("run-open", Severity::Alarm), ("stuck", Severity::Alarm), ("failing", Severity::Warning)];
     let counted: Vec<_> = of_findings(raised).iter().map(|m| (m.name, m.value)).collect();
     assert_eq!(counted, [("ReportMissing", 0), ("RunOpenTooLong", 1), ("OtherFindings", 1)]);
+}
+
+/// A job that fails whole has no failed task to be counted, and one whose report does not add up need not have one.
+#[test]
+fn a_run_that_failed_is_counted_whatever_its_objects_did() {
+    let failed = |run: &RunRecord| of_run(run).iter().find(|metric| metric.name == "RunsFailed").map(|one| one.value);
+    let mut run = record("2025-06-02T01-00Z", "failed", 0, 0);
+    assert_eq!(failed(&run), Some(1));
+    run.outcome = None;
+    assert_eq!(failed(&run), Some(1));
+    let mut run = record("2025-06-02T01-00Z", "copied with failures", 5, 3);
+    assert_eq!(failed(&run), Some(0), "ObjectsFailed counts these");
+    run.outcome.as_mut().unwrap().findings = vec!["the completion report of job 1-2-3 lists 4 tasks".to_owned()];
+    assert_eq!(failed(&run), Some(1));
+    assert_eq!(failed(&record("2025-06-02T01-00Z", "copied", 5, 0)), Some(0));
+}
+
+#[test]
+fn what_is_only_looked_at_costs_nothing() {
+    let mut run = record("2025-06-02T01-00Z", "copied", 5, 0);
+    let cents = |run: &RunRecord| of_run(run).iter().find(|one| one.name == "EstimatedCostCents").map(|one| one.value);
+    assert_eq!(cents(&run), None, "not estimated");
+    let cost = json!({ "total": 12.34, "items": [], "objects": 5, "bytes": 50, "prices_as_of": "2025-06-01", "prices_overridden": false });
+    run.cost = serde_json::from_value(cost).unwrap();
+    assert_eq!(cents(&run), Some(1234));
+    run.mode = CopyMode::Preview;
+    assert_eq!(cents(&run), None);
 }
 
 /// The form that CloudWatch reads:
