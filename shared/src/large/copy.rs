@@ -208,9 +208,9 @@ impl Copier {
             Stage::Done(done) if self.is_still(done, &kept.value).await? => Ok(Round::Copied(Copied::AlreadyThere)),
             Stage::Starting | Stage::Done(_) => {
                 let kept = self.begin(source, &key, Some(kept)).await?;
-                self.go_on(source, &key, kept, time).await
+                Box::pin(self.go_on(source, &key, kept, time)).await
             }
-            Stage::Copying(_) | Stage::Completing(_) => self.go_on(source, &key, kept, time).await,
+            Stage::Copying(_) | Stage::Completing(_) => Box::pin(self.go_on(source, &key, kept, time)).await,
         }
     }
 
