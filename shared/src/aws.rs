@@ -63,6 +63,20 @@ pub fn lambda(config: &SdkConfig) -> aws_sdk_lambda::Client {
     aws_sdk_lambda::Client::new(config)
 }
 
+/// A Lambda client of the function's own Region that waits for a function of at most `longest` to answer. It asks once: a
+/// second attempt would have the function do all of it again.
+pub fn lambda_patient(config: &SdkConfig, longest: Duration) -> aws_sdk_lambda::Client {
+    let patience = longest + Duration::from_secs(10);
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(3))
+        .read_timeout(patience)
+        .operation_attempt_timeout(patience)
+        .build();
+    let config = aws_sdk_lambda::config::Builder::from(config);
+    let config = config.timeout_config(timeouts).retry_config(RetryConfig::disabled()).build();
+    aws_sdk_lambda::Client::from_conf(config)
+}
+
 /// An SNS client of the function's own Region.
 pub fn sns(config: &SdkConfig) -> aws_sdk_sns::Client {
     aws_sdk_sns::Client::new(config)

@@ -165,6 +165,54 @@ async fn what_cannot_be_told_makes_the_invocation_fail_and_is_told_later() {
     assert_eq!(route.subjects().unwrap(), ["Transship demo: copied: 3 copied, 0 failed"]);
 }
 
+/// The objects copied that settle-job's lines of metrics come to.
+fn measured(route: &Route) -> u64 {
+    let lines = route.cloud.functions().logs("settle-job").into_iter();
+    let metrics = lines.filter_map(|line| serde_json::from_str::<Value>(line.get(line.find('{')?..)?).ok());
+    metrics.filter_map(|line| line.get("ObjectsCopied").and_then(Value::as_u64)).sum()
+}
+
+/// No schedule: what is lost here is an event's, with its retries after one and two minutes.
+#[tokio::test]
+async fn an_event_that_nobody_could_be_told_of_ends_in_the_queue_of_failures() {
+    let route = with_objects(&[]).await;
+    route.cloud.faults().script_for("settle-job", |seen| {
+        let (code, message) = ("AuthorizationError", "by the test");
+        let denied = Fault::Answer { status: 403, code, message, when: When::Before };
+        if seen.operation == "Publish" { denied } else { Fault::None }
+    });
+    let run = deliver(&route).await;
+    route.cloud.exhausted().await;
+    let queues = route.cloud.functions().queues().all();
+    let failures = queues.iter().find(|(arn, _)| arn.ends_with(":SettleJobFailures"));
+    let (_, messages) = failures.unwrap_or_else(|| panic!("{queues:#?}"));
+    assert!(messages.iter().all(|message| message.to_string().contains("nobody could be told")), "{messages:#?}");
+    let now = route.records().await.unwrap().into_iter().find(|record| record.run == run.run).unwrap();
+    assert!(now.telling.is_none() && now.told.is_none() && now.measured.is_some(), "{now:#?}");
+    assert_eq!(measured(&route), 3, "once, though it was not told");
+    route.cloud.faults().clear();
+    tick(&route).await.unwrap();
+    assert_eq!(route.subjects().unwrap(), ["Transship demo: copied: 3 copied, 0 failed"], "at once");
+    assert_eq!(measured(&route), 3, "and no second time");
+}
+
+#[tokio::test]
+async fn a_status_page_that_could_not_be_written_is_made_up_for() {
+    let route = with_objects(&[]).await;
+    route.cloud.faults().script_for("settle-job", |seen| {
+        let (code, message) = ("AccessDenied", "by the test");
+        let denied = Fault::Answer { status: 403, code, message, when: When::Before };
+        let is_page = seen.operation == "PutObject" && seen.path.contains("ledger/status.");
+        if is_page { denied } else { Fault::None }
+    });
+    let run = deliver(&route).await;
+    tick(&route).await.unwrap();
+    assert!(run.told.is_some() && route.kept("ledger/status.html").await.unwrap().is_none(), "{run:#?}");
+    route.cloud.faults().clear();
+    tick(&route).await.unwrap();
+    assert!(route.kept("ledger/status.html").await.unwrap().is_some());
+}
+
 #[tokio::test]
 async fn a_crash_between_publishing_and_noting_it_tells_the_same_notice_again() {
     let route = with_objects(&[]).await;

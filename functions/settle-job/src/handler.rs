@@ -28,6 +28,8 @@ pub(crate) struct Handler {
     config: Config,
     runner: Runner,
     lambda: aws_sdk_lambda::Client,
+    /// Waits for setup's answer.
+    patient: aws_sdk_lambda::Client,
     topic: Option<Topic>,
     emitter: Emitter,
 }
@@ -38,6 +40,12 @@ const AFTER_SETTLING: Duration = Duration::from_mins(1);
 const DENIED: Duration = Duration::from_secs(20);
 /// How often setup is asked to check both accounts.
 const CHECK_EVERY: SignedDuration = SignedDuration::from_hours(6);
+/// How soon again while it cannot see all: sooner than a warning is told.
+const CHECK_AGAIN: SignedDuration = SignedDuration::from_mins(25);
+/// As long as setup may take, by template.yaml.
+const CHECK_TAKES: Duration = Duration::from_mins(5);
+/// What has to be left of this function's time when setup has answered: for the status page, for telling, and for the answer.
+const AFTER_CHECK: Duration = Duration::from_secs(30);
 
 impl Handler {
     /// With the settings of `env`; every wrong one is named.
@@ -50,7 +58,8 @@ impl Handler {
         let runner = Runner::new(config.route.clone(), config.job.clone(), bucket, control, 0);
         let topic = config.topic.clone().map(|arn| Topic::new(aws::sns(&sdk), arn));
         let emitter = Emitter::new(&config.route.name)?;
-        Ok(Self { config, runner, lambda: aws::lambda(&sdk), topic, emitter })
+        let (lambda, patient) = (aws::lambda(&sdk), aws::lambda_patient(&sdk, CHECK_TAKES));
+        Ok(Self { config, runner, lambda, patient, topic, emitter })
     }
 
     /// Handles one invocation. An error makes Lambda try again, which is safe: what is closed stays closed.
@@ -71,20 +80,18 @@ impl Handler {
         let watched = self.runner.watch_file().await.map_err(|error| failed(error.into()))?;
         let now = self.runner.bucket().now();
         let mut known = watched.value.clone();
-        more.extend(self.check(&mut known, now).await);
+        more.extend(self.check(&mut known, now, left(&event.context).saturating_sub(AFTER_CHECK)).await);
         let mut raised = watch(&tended, known.since, &self.config.patience, now);
         raised.extend(more);
         // The page comes first: were it last, whoever is cut off before it would leave an old one, and nobody would know.
-        if Teller::is_news(&tended, &raised, &known, now) {
-            self.publish(&tended, &raised, now).await;
+        if known.page_due || Teller::is_news(&tended, &raised, &known, now) {
+            known.page_due = !self.publish(&tended, &raised, now).await;
         }
-        let told = Box::pin(self.teller().tell(&tended, &raised, (known, watched))).await.map_err(failed)?;
+        let told = Box::pin(self.teller().tell(&tended, &raised, (known, watched))).await;
         self.emit(&told.metrics);
         // Everything else is done: what could not be told makes the invocation fail, which has an alarm of its own.
         if let Some(error) = told.failed {
-            return Err(Failed(format!(
-                "nobody could be told: {error}; see that settle-job's role may publish to the topic"
-            )));
+            return Err(Failed(error.to_string()));
         }
         answer.findings = raised.into_iter().map(|Raised { name, finding, .. }| Named { name, finding }).collect();
         Ok(answer)
@@ -108,24 +115,34 @@ impl Handler {
     }
 
     /// What setup finds wrong in either account, asked anew every few hours.
-    async fn check(&self, watched: &mut Watch, now: Timestamp) -> Vec<Raised> {
+    async fn check(&self, watched: &mut Watch, now: Timestamp, within: Duration) -> Vec<Raised> {
         let Some(setup) = &self.config.setup else { return Vec::new() };
+        let warning = |name: &str, what: String, do_next: &str| {
+            let finding = Finding::new(Severity::Warning, what, do_next);
+            Raised { name: name.to_owned(), about: String::new(), finding }
+        };
         let mut unheard = None;
-        if watched.checked.is_none_or(|at| now.duration_since(at) >= CHECK_EVERY) {
-            match others::check(&self.lambda, setup).await {
-                Ok(wrong) => (watched.checked, watched.wrong) = (Some(now), wrong),
+        let every = if watched.unseen.is_empty() { CHECK_EVERY } else { CHECK_AGAIN };
+        if watched.checked.is_none_or(|at| now.duration_since(at) >= every) {
+            let answer = tokio::time::timeout(within, others::check(&self.patient, setup)).await;
+            match answer.unwrap_or_else(|_| Err("no time was left to wait for it".to_owned())) {
+                Ok(found) => {
+                    watched.checked = Some(now);
+                    (watched.wrong, watched.unseen) = (found.wrong, found.unseen);
+                }
                 Err(error) => {
                     let what = format!("setup did not say how the accounts stand: {error}");
-                    let do_next = "its log says why; it is asked again every time";
-                    let finding = Finding::new(Severity::Warning, what, do_next);
-                    unheard = Some(Raised { name: "check".to_owned(), about: String::new(), finding });
+                    unheard = Some(warning("check-failed", what, "its log says why; it is asked again every time"));
                 }
             }
         }
-        let raised = |(check, (what, do_next)): (&String, &(String, String))| {
+        let wrong = watched.wrong.iter().map(|(check, (what, do_next))| {
             Raised::alarm(format!("setup {check}"), format!("{check}: {what}"), do_next)
-        };
-        watched.wrong.iter().map(raised).chain(unheard).collect()
+        });
+        let unseen = watched.unseen.iter().map(|(check, (what, do_next))| {
+            warning(&format!("setup {check}"), format!("{check} cannot be looked at: {what}"), do_next)
+        });
+        wrong.chain(unseen).chain(unheard).collect()
     }
 
     fn teller(&self) -> Teller<'_> {
@@ -139,14 +156,16 @@ impl Handler {
         }
     }
 
-    /// Writes the status page. It is a view: if that fails, the next time writes it.
-    async fn publish(&self, tended: &Tended, raised: &[Raised], now: Timestamp) {
+    /// Writes the status page; whether that worked. It is a view: if it fails, the next time writes it.
+    async fn publish(&self, tended: &Tended, raised: &[Raised], now: Timestamp) -> bool {
         let findings: Vec<Finding> = raised.iter().map(|raised| raised.finding.clone()).collect();
         let runs: Vec<RunRecord> = tended.runs.iter().map(|(_, run)| run.value.clone()).collect();
         let status = Status::of(&self.links(), tended.baseline.as_ref(), &runs, &findings, now);
-        if let Err(error) = publish(self.runner.bucket(), &status).await {
+        let published = publish(self.runner.bucket(), &status).await;
+        if let Err(error) = &published {
             tracing::warn!(%error, "the status page was not written");
         }
+        published.is_ok()
     }
 
     fn links(&self) -> Links<'_> {
@@ -155,12 +174,17 @@ impl Handler {
     }
 }
 
-/// How long this invocation may take. A deadline of 0 is that of an invocation without one.
-fn time(context: &Context) -> Time {
-    let left = match context.deadline {
+/// What is left of this invocation's time. A deadline of 0 is that of an invocation without one.
+fn left(context: &Context) -> Duration {
+    match context.deadline {
         0 => Duration::from_mins(10),
         _ => context.deadline().duration_since(SystemTime::now()).unwrap_or_default(),
-    };
+    }
+}
+
+/// How long this invocation may take.
+fn time(context: &Context) -> Time {
+    let left = left(context);
     let settling = Instant::now() + left.saturating_sub(AFTER_SETTLING.min(left / 4));
     let persistence = Persistence { patience: DENIED, until: settling, pause: Duration::from_secs(2) };
     Time { persistence, planning: settling, whole: settling.saturating_duration_since(Instant::now()) }

@@ -2,8 +2,9 @@
 //!
 //! Each is told at least once, and in the usual case once. Whoever tells says so in the ledger first, so that of two at the same
 //! moment one does; then publishes; then notes that it was told. If it is cut off in between, another tells after
-//! [`TELLING`](transship::run::TELLING), and [`Message::id`] is the same. Metrics are written once a run has been noted as
-//! told, so none is counted twice.
+//! [`TELLING`](transship::run::TELLING), and [`Message::id`] is the same; if it cannot publish, it says so, and the next to come tries
+//! at once. A run's metrics are written once it has been noted that they are, whether or not anybody could be told: none is
+//! counted twice.
 
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
@@ -29,8 +30,34 @@ pub(crate) struct Teller<'a> {
 pub(crate) struct Told {
     /// What is to be emitted.
     pub(crate) metrics: Vec<Metric>,
-    /// Why a message could not be published, if one could not. The next invocation tries again.
-    pub(crate) failed: Option<AwsError>,
+    /// What went wrong first, if anything did: the rest was done all the same. The next invocation tries again.
+    pub(crate) failed: Option<Untold>,
+}
+
+impl Told {
+    /// Has the metrics of a run emitted, unless they were before.
+    fn measure(&mut self, record: &RunRecord) {
+        if record.measured.is_none() {
+            self.metrics.extend(of_run(record));
+        }
+    }
+
+    fn fails(&mut self, error: impl Into<Untold>) {
+        let error = error.into();
+        tracing::error!(%error, "not everything could be told");
+        self.failed.get_or_insert(error);
+    }
+}
+
+/// Why something was not told, or it could not be noted that it was.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Untold {
+    /// SNS refused or failed.
+    #[error("nobody could be told: {0}; see that settle-job's role may publish to the topic")]
+    Publish(#[from] AwsError),
+    /// The ledger could not be written.
+    #[error(transparent)]
+    Ledger(#[from] RunError),
 }
 
 impl Teller<'_> {
@@ -40,7 +67,7 @@ impl Teller<'_> {
         tended: &Tended,
         raised: &[Raised],
         (mut known, watched): (Watch, Kept<Watch>),
-    ) -> Result<Told, RunError> {
+    ) -> Told {
         let now = self.runner.bucket().now();
         let mut told = Told { metrics: of_look(tended, raised, now), ..Told::default() };
         let changed = see(&mut known, raised, now);
@@ -50,7 +77,10 @@ impl Teller<'_> {
         }
         let mut kept = Some(watched);
         if let Some(before) = kept.take_if(|kept| kept.value != known) {
-            kept = self.runner.keep_watch(known, &before.etag).await?;
+            match self.runner.keep_watch(known, &before.etag).await {
+                Ok(now) => kept = now,
+                Err(error) => told.fails(RunError::from(error)),
+            }
         }
         if kept.is_none() {
             // Somebody else looked at the same moment: theirs to tell.
@@ -60,13 +90,15 @@ impl Teller<'_> {
         }
         let (findings, resolved) = (findings(raised), due.resolved());
         let found = Found { findings: &findings, resolved: &resolved };
-        let in_a_run = Box::pin(self.tell_runs(tended, found, &mut told, now)).await?;
-        if let Some(kept) = kept.filter(|_| !due.is_nothing())
-            && (in_a_run || self.tell_findings(&due, &kept.value, &mut told).await)
-        {
-            self.note(&due, kept, now).await?;
+        let in_a_run = Box::pin(self.tell_runs(tended, found, &mut told, now)).await;
+        if let Some(kept) = kept.filter(|_| !due.is_nothing()) {
+            let done = in_a_run || self.tell_findings(&due, &kept.value, &mut told).await;
+            let noted = if done { self.note(&due, kept, now).await } else { self.not_told(kept).await };
+            if let Err(error) = noted {
+                told.fails(error);
+            }
         }
-        Ok(told)
+        told
     }
 
     /// Whether there is anything that the status page may not show yet.
@@ -76,13 +108,7 @@ impl Teller<'_> {
     }
 
     /// Tells what came of each run that is closed; whether a message with all that was `found` was published.
-    async fn tell_runs(
-        &self,
-        tended: &Tended,
-        found: Found<'_>,
-        told: &mut Told,
-        now: Timestamp,
-    ) -> Result<bool, RunError> {
+    async fn tell_runs(&self, tended: &Tended, found: Found<'_>, told: &mut Told, now: Timestamp) -> bool {
         let mut published = false;
         for (key, run) in &tended.runs {
             let record = &run.value;
@@ -90,9 +116,12 @@ impl Teller<'_> {
                 continue;
             }
             // On the heap: records make large futures.
-            published |= Box::pin(self.tell_run((key, run.clone()), found, told)).await?;
+            match Box::pin(self.tell_run((key, run.clone()), found, told)).await {
+                Ok(wanted) => published |= wanted,
+                Err(error) => told.fails(error),
+            }
         }
-        Ok(published)
+        published
     }
 
     async fn tell_run(
@@ -109,12 +138,15 @@ impl Teller<'_> {
             let Some(telling) = self.runner.set_about_telling(key, run).await? else { return Ok(false) };
             run = telling;
             if !self.publish(&message, told).await {
+                if self.runner.not_told(key, run).await? {
+                    told.measure(&record);
+                }
                 return Ok(false);
             }
         }
         if self.runner.told(key, run).await? {
             tracing::info!(run = %record.run, subject = message.subject, text = message.text, "told");
-            told.metrics.extend(of_run(&record));
+            told.measure(&record);
         }
         Ok(wanted)
     }
@@ -143,11 +175,18 @@ impl Teller<'_> {
                 true
             }
             Err(error) => {
-                tracing::error!(notice = message.id, %error, "nobody could be told");
-                told.failed = Some(error);
+                told.fails(error);
                 false
             }
         }
+    }
+
+    /// Notes that findings could not be told, so that the next to come tries at once. Where somebody else has written the file,
+    /// they wait until whoever set about it counts as cut off.
+    async fn not_told(&self, kept: Kept<Watch>) -> Result<(), RunError> {
+        let watch = Watch { telling: None, ..kept.value };
+        self.runner.keep_watch(watch, &kept.etag).await?;
+        Ok(())
     }
 
     /// Notes that findings were told. Where others write the file as well, what they wrote stays.

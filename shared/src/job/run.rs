@@ -35,16 +35,24 @@ impl RunId {
         self.0.ends_with(&retry_suffix(request_id))
     }
 
+    /// Whether it is a retry, whosever.
+    pub fn is_retry(&self) -> bool {
+        self.0.contains(RETRY)
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
+/// What stands in a retry's id between the run's and the request's.
+const RETRY: &str = "-retry-";
+
 /// Of a request's id as much as tells two retries of one run apart. A description, in which run ids stand, has room for no more.
 fn retry_suffix(request_id: &str) -> String {
     let id: String = request_id.chars().filter(char::is_ascii_alphanumeric).take(16).collect();
-    format!("-retry-{id}")
+    format!("{RETRY}{id}")
 }
 
 impl fmt::Display for RunId {

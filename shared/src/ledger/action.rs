@@ -10,7 +10,7 @@ use crate::names::{ObjectKey, excerpt};
 /// Who tells Transship to do something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
-    /// The id of the invocation: CloudTrail and the function's log have it too.
+    /// The id of the invocation: the function's log has it too, and CloudTrail where it records Lambda's data events.
     pub request_id: String,
     /// Who they say they are, if they say so.
     pub by: Option<String>,

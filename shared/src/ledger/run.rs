@@ -62,6 +62,9 @@ pub struct RunRecord {
     /// When an invocation set about telling what came of it: until it has, or was cut off, no other does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub telling: Option<Timestamp>,
+    /// When its metrics were written: once, whether or not anybody could be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<Timestamp>,
     /// When somebody was told what came of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told: Option<Timestamp>,
@@ -232,6 +235,7 @@ impl RunRecord {
             carried: Vec::new(),
             outcome: None,
             telling: None,
+            measured: None,
             told: None,
         }
     }

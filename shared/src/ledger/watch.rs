@@ -24,12 +24,18 @@ pub struct Watch {
     /// What was wrong then, by the name of the check: what is so, and what to do.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub wrong: BTreeMap<String, (String, String)>,
+    /// What setup should be able to see in the source account and could not, by the name of the check: why, and what to do.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unseen: BTreeMap<String, (String, String)>,
     /// What is not as it should be, or was and nobody has been told that it is over; by the finding's key.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub raised: BTreeMap<String, Known>,
     /// When an invocation set about telling of them: until it has, or was cut off, no other does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub telling: Option<Timestamp>,
+    /// The status page could not be written: the next to look makes up for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub page_due: bool,
 }
 
 /// A finding that is known.
@@ -50,8 +56,8 @@ pub struct Known {
 impl Watch {
     /// Of a route that is first looked at.
     pub fn new(since: Timestamp) -> Self {
-        let (wrong, raised) = (BTreeMap::new(), BTreeMap::new());
-        Self { schema: SCHEMA, since, checked: None, wrong, raised, telling: None }
+        let (wrong, unseen, raised) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { schema: SCHEMA, since, checked: None, wrong, unseen, raised, telling: None, page_due: false }
     }
 }
 

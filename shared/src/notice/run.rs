@@ -173,6 +173,10 @@ fn severity(record: &RunRecord) -> Severity {
         State::Failed => Severity::Alarm,
         State::CopiedWithFailures if record.outcome.as_ref().is_some_and(only_not_found) => Severity::Note,
         State::CopiedWithFailures | State::Waiting => Severity::Warning,
+        // All is copied, and something was found all the same: who asks for problems only is told of it, too.
+        State::Copied if record.outcome.as_ref().is_some_and(|outcome| !outcome.findings.is_empty()) => {
+            Severity::Warning
+        }
         _ => Severity::Note,
     }
 }

@@ -207,6 +207,9 @@ fn problems_only_leaves_out_what_went_well() {
         };
         assert_eq!(severity("copied", 0), Severity::Note);
         assert_eq!(severity("failed", 5), Severity::Alarm);
+        let mut found = record("2025-06-02T01-00Z", "copied", 5, 0);
+        found.outcome.as_mut().unwrap().findings = vec!["something was found".to_owned()];
+        assert_eq!(Message::of_run(links, &found, Found::default()).severity, Severity::Warning);
         assert_eq!(severity("waiting for confirmation", 0), Severity::Warning);
         assert_eq!(Message::of_findings(links, "x", Found::default()), None);
     });

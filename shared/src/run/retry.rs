@@ -149,6 +149,7 @@ impl Runner {
             driven: None,
             outcome: None,
             telling: None,
+            measured: None,
             told: None,
             ..before
         };

@@ -80,6 +80,10 @@ impl Runner {
             fates.push(self.fate(&job.id, newer, time).await?);
         }
         let waits = if fates.contains(&Fate::Unconfirmed) { State::Waiting } else { State::Open };
+        // Before any report is read: while one job runs, those of the others would be read again each time.
+        if fates.iter().any(|fate| matches!(fate, Fate::Running | Fate::Unconfirmed)) {
+            return Box::pin(self.not_yet(key, record, waits)).await;
+        }
         let mut parts = Vec::new();
         // Of each kind there is one request; those that were not refused have their jobs, in the same order.
         let mut sent = Vec::new();

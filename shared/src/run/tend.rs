@@ -185,9 +185,19 @@ impl Runner {
         Ok(self.ledger.swap(key, telling, &record.etag).await?.ok())
     }
 
-    /// Notes that somebody was told what came of a run; false if somebody else has noted it.
+    /// Notes that nobody could be told, so that the next to come tries at once, and that the run is measured; false if
+    /// somebody else has written it meanwhile.
+    pub async fn not_told(&self, key: &ObjectKey, record: Kept<RunRecord>) -> Result<bool, RunError> {
+        let measured = record.value.measured.or_else(|| Some(self.bucket().now()));
+        let not_told = RunRecord { telling: None, measured, ..record.value };
+        Ok(self.ledger.swap(key, not_told, &record.etag).await?.is_ok())
+    }
+
+    /// Notes that somebody was told what came of a run, and that it is measured; false if somebody else has noted it.
     pub async fn told(&self, key: &ObjectKey, record: Kept<RunRecord>) -> Result<bool, RunError> {
-        let told = RunRecord { telling: None, told: Some(self.bucket().now()), ..record.value };
+        let now = self.bucket().now();
+        let measured = record.value.measured.or(Some(now));
+        let told = RunRecord { telling: None, told: Some(now), measured, ..record.value };
         Ok(self.ledger.swap(key, told, &record.etag).await?.is_ok())
     }
 }

@@ -8,7 +8,7 @@ pub use due::{Changed, Due, TELL_AGAIN, TELLING, WARNING_LASTS, due, is_telling,
 use jiff::{SignedDuration, Timestamp};
 
 use super::tend::Tended;
-use crate::ledger::{RunRecord, State};
+use crate::ledger::{CarriedOver, RunRecord, State};
 use crate::notice::text;
 use crate::notice::{Finding, Severity};
 
@@ -136,6 +136,10 @@ fn open_too_long(tended: &Tended, patience: &Patience, now: Timestamp) -> Option
 }
 
 fn unhandled(tended: &Tended, now: Timestamp) -> Option<Raised> {
+    // Where not all of the ledger could be read, nobody can tell which reports have been handled.
+    if !tended.failed.is_empty() {
+        return None;
+    }
     let report = tended.reports.waiting.first().filter(|_| tended.open().is_none())?;
     if now.duration_since(report.since) <= UNHANDLED {
         return None;
@@ -151,14 +155,23 @@ fn unhandled(tended: &Tended, now: Timestamp) -> Option<Raised> {
 }
 
 fn stuck(tended: &Tended) -> Option<Raised> {
-    let last = tended.runs.iter().find_map(|(_, record)| record.value.outcome.as_ref())?;
-    let stuck = last.stuck.as_ref()?;
+    let told = |run: &&RunRecord| run.outcome.is_some() && !is_whole(tended, run);
+    let last = tended.runs.iter().map(|(_, record)| &record.value).find(told)?;
+    let stuck = last.outcome.as_ref()?.stuck.as_ref()?;
     let keys: Vec<String> =
         stuck.examples.iter().map(|key| format!("{:?}", crate::names::excerpt(key.as_str()))).collect();
     let (objects, have) = (text::objects(stuck.objects), if stuck.objects == 1 { "has" } else { "have" });
     let what = format!("{objects} {have} failed in {} runs in a row or more, such as {}", stuck.runs, keys.join(", "));
     let do_next = "the completion report of the last run says why each of them failed";
     Some(Raised::alarm("stuck", what, do_next))
+}
+
+/// Whether the whole plan of a run was carried over: then it says nothing of any one object.
+fn is_whole(tended: &Tended, run: &RunRecord) -> bool {
+    let left = tended.baseline.iter().flat_map(|baseline| &baseline.carry_over);
+    let taken_over = tended.runs.iter().flat_map(|(_, record)| &record.value.carried);
+    let mut lists = left.chain(taken_over).filter(|list| list.run == run.run);
+    run.state == State::Failed || lists.any(|list| matches!(list.which, CarriedOver::Plan(_)))
 }
 
 fn failing(error: &super::RunError) -> Raised {

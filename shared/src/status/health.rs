@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Carried;
+use crate::config::CopyMode;
 use crate::ledger::State;
 use crate::notice::{Finding, RunSummary, Severity, text};
 
@@ -26,13 +27,24 @@ impl Health {
             |run: &&RunSummary| run.state.is_closed() && !matches!(run.state, State::Superseded | State::Previewed);
         let carried: u64 = carry_over.iter().map(|carry| carry.objects).sum();
         let (severity, line) = match runs.iter().find(ended) {
-            Some(run) if run.state == State::Failed => (
-                Severity::Alarm,
-                format!("The last run failed; its {} are carried over to the next", text::objects(carried)),
-            ),
+            Some(run) if run.state == State::Failed => {
+                let next = match (run.mode, carried) {
+                    (CopyMode::Everything, _) => {
+                        "; in mode Everything the next report brings all of it again".to_owned()
+                    }
+                    (_, 0) => String::new(),
+                    (_, carried) => format!("; in all, {} are carried over to the next", text::objects(carried)),
+                };
+                (Severity::Alarm, format!("The last run failed{next}"))
+            }
             _ if runs.iter().any(|run| run.state == State::Waiting) => {
                 (Severity::Warning, "A job waits until somebody confirms it in the S3 console".to_owned())
             }
+            Some(run) if run.mode == CopyMode::Everything && run.state == State::CopiedWithFailures => (
+                run.severity,
+                "The last run did not copy everything; in mode Everything the next report brings all of it again"
+                    .to_owned(),
+            ),
             _ if carried > 0 => (
                 Severity::Warning,
                 format!("{} not copied yet: the next run includes them again", text::objects(carried)),

@@ -112,7 +112,9 @@ impl Status {
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         let carry_over: Vec<Carried> =
             baseline.map(|baseline| baseline.carry_over.iter().map(Carried::from).collect()).unwrap_or_default();
-        let planned = runs.iter().find(|record| record.state != State::Superseded && record.plan.is_some());
+        // A retry plans what is carried over, and says nothing of the rest of its report.
+        let of_report = |record: &&&RunRecord| record.state != State::Superseded && !record.run.is_retry();
+        let planned = runs.iter().filter(of_report).find(|record| record.plan.is_some());
         let plan = planned.and_then(|record| record.plan.as_ref());
         let left_out = plan.map(|plan| plan.left_out.clone()).unwrap_or_default();
         let filtered = plan.map(|plan| plan.filtered.clone()).unwrap_or_default();

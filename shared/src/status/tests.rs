@@ -65,6 +65,34 @@ fn health_is_the_worst_that_is_so() {
 }
 
 #[test]
+fn health_in_mode_everything_promises_no_carry_over() {
+    let with = |state, failed| {
+        let mut run = record("2025-06-02T01-00Z", state, 5, failed);
+        run.mode = crate::config::CopyMode::Everything;
+        let health = status(&[], &[run], &[]).health;
+        (health.severity, health.line)
+    };
+    let again = "in mode Everything the next report brings all of it again";
+    assert_eq!(with("failed", 5), (Severity::Alarm, format!("The last run failed; {again}")));
+    let some = (Severity::Warning, format!("The last run did not copy everything; {again}"));
+    assert_eq!(with("copied with failures", 5), some);
+    assert!(with("copied", 0).1.starts_with("Everything that can be copied"));
+}
+
+#[test]
+fn a_retry_does_not_say_that_nothing_is_left_out() {
+    let first = record("2025-06-02T01-00Z", "copied with failures", 5, 1);
+    let mut retry = record("2025-06-02T01-00Z", "copied", 1, 0);
+    retry.run = first.run.retry_by("0a1b2c3d-0000");
+    retry.planned = first.planned + jiff::SignedDuration::from_hours(1);
+    retry.plan.as_mut().unwrap().left_out.clear();
+    let left_out = first.plan.as_ref().unwrap().left_out.clone();
+    let status = status(&[], &[first, retry], &[]);
+    assert!(status.runs[0].run.is_retry(), "it is the newest run");
+    assert_eq!(status.left_out, left_out);
+}
+
+#[test]
 fn the_last_sixty_runs_newest_first_each_once() {
     let times: Vec<String> = (0..70).map(|n| format!("2025-{:02}-{:02}T01-00Z", 1 + n / 28, 1 + n % 28)).collect();
     let mut records: Vec<RunRecord> = times.iter().map(|time| record(time, "copied", 1, 0)).collect();

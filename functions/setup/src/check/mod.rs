@@ -35,6 +35,9 @@ pub(crate) struct Finding {
     found: String,
     #[serde(rename = "do", skip_serializing_if = "Option::is_none")]
     todo: Option<String>,
+    /// It was to be looked at, and could not be: in contrast to what is somebody else's to look at or to judge.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    unseen: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -47,23 +50,24 @@ enum State {
 
 impl Finding {
     fn ok(check: &'static str, found: impl Into<String>) -> Self {
-        Self { check, state: State::Ok, found: found.into(), todo: None }
+        Self { check, state: State::Ok, found: found.into(), todo: None, unseen: false }
     }
 
     fn wrong(check: &'static str, found: impl Into<String>, todo: impl Into<String>) -> Self {
-        Self { check, state: State::Wrong, found: found.into(), todo: Some(todo.into()) }
+        Self { check, state: State::Wrong, found: found.into(), todo: Some(todo.into()), unseen: false }
     }
 
     fn unknown(check: &'static str, found: impl Into<String>, todo: impl Into<String>) -> Self {
-        Self { check, state: State::Unknown, found: found.into(), todo: Some(todo.into()) }
+        Self { check, state: State::Unknown, found: found.into(), todo: Some(todo.into()), unseen: false }
     }
 
     /// It could not be looked at. What to do is in the error's own words.
     fn unseen(check: &'static str, error: &SetupError) -> Self {
-        match error {
+        let unknown = match error {
             SetupError::Aws { error, target, advice } => Self::unknown(check, format!("{error} ({target})"), advice),
             error => Self::unknown(check, error.to_string(), "mend this, then check again"),
-        }
+        };
+        Self { unseen: true, ..unknown }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::config::CopyMode;
 use crate::job::{JobKind, RunId};
-use crate::ledger::{Job, Kept, Outcome, RunRecord, State, Stuck, Watch, tests};
+use crate::ledger::{CarryOver, Job, Kept, Outcome, RunRecord, State, Stuck, Watch, tests};
 use crate::names::ObjectKey;
 use crate::run::{Reports, RunError, Waiting};
 
@@ -76,6 +76,9 @@ fn a_report_that_nothing_stands_in_the_way_of_is_not_left_lying() {
     tended.reports.waiting = vec![waiting.clone()];
     assert_eq!(names(&tended, Frequency::Daily, 1), [""; 0]);
     assert_eq!(names(&tended, Frequency::Daily, 2), ["report-unhandled"]);
+    let mut unread = Tended { reports: tended.reports.clone(), ..Tended::default() };
+    unread.failed = vec![RunError::NoRecord(ObjectKey::from_plain("ledger/baseline.json"))];
+    assert_eq!(names(&unread, Frequency::Daily, 2), ["failing"], "nobody knows which reports have been handled");
     let mut behind = with_run(State::Open, &["job-1"]);
     behind.reports.waiting = vec![waiting];
     assert_eq!(names(&behind, Frequency::Daily, 2), [""; 0], "it waits for the open run");
@@ -95,6 +98,26 @@ fn stuck_objects_and_failures_are_named() {
     let severities: Vec<Severity> = raised.iter().map(|raised| raised.finding.severity).collect();
     assert_eq!(severities, [Severity::Alarm, Severity::Warning, Severity::Alarm]);
     assert!(raised.iter().all(|raised| !raised.finding.do_next.is_empty()));
+}
+
+#[test]
+fn a_run_that_fails_whole_does_not_end_that_objects_are_stuck() {
+    let mut tended = with_run(State::CopiedWithFailures, &["job-1"]);
+    let stuck = Stuck { runs: 5, objects: 2, examples: Vec::new() };
+    tended.runs[0].1.value.outcome = Some(Outcome { stuck: Some(stuck), ..Outcome::default() });
+    let (key, mut whole) = with_run(State::Failed, &["job-2"]).runs.remove(0);
+    whole.value.run = RunId::new("2026-11-02T00-00Z", &"bb".parse().unwrap());
+    whole.value.outcome = Some(Outcome::default());
+    tended.runs.insert(0, (key, whole));
+    assert_eq!(names(&tended, Frequency::Daily, 1), ["stuck"], "failed");
+    tended.runs[0].1.value.state = State::CopiedWithFailures;
+    assert_eq!(names(&tended, Frequency::Daily, 1), [""; 0], "the others were copied");
+    // Its report did not add up, and a later run took its plan over.
+    let run = tended.runs[0].1.value.run.clone();
+    let manifest = crate::job::Submitted::delivered(&tests::report("2026-11-02T00-00Z", "bb"));
+    let (reason, which) = (String::new(), CarriedOver::Plan(manifest));
+    tended.runs[1].1.value.carried = vec![CarryOver { run, reason, objects: 9, kind: JobKind::Copy, which }];
+    assert_eq!(names(&tended, Frequency::Daily, 1), ["stuck"], "carried over whole");
 }
 
 fn raised(name: &str, severity: Severity) -> Raised {
