@@ -50,12 +50,9 @@ impl<'a> Evidence<'a> {
             | Kind::ShortCompletionReport
             | Kind::DamagedCompletionReport
             | Kind::NotConfirmed => self.told(about, has_findings),
-            Kind::HungJob => self.is_raised("run-open", |since, _| since > *at && within(60, since)),
+            Kind::HungJob => self.is_raised_of("run-open", about, |since| since > *at && within(60, since)),
             // A newer report may have come in the same hour: then somebody was told that it was cancelled.
-            Kind::OverLimit => {
-                let name = self.by_job.get(about.as_str()).map(|run| format!("unconfirmed {}", run.run));
-                name.is_some_and(|name| self.is_raised(&name, |_, _| true)) || self.told(about, has_findings)
-            }
+            Kind::OverLimit => self.is_raised_of("unconfirmed", about, |_| true) || self.told(about, has_findings),
             // Where the schedule did not fire either between the time that it was due and the next report, nobody could know.
             Kind::NoReport => {
                 let asked = |tick: &jiff::Timestamp| {
@@ -93,6 +90,12 @@ impl<'a> Evidence<'a> {
     /// Whether somebody was told of the run of a job, in which this can be seen.
     fn told(&self, job: &str, shows: impl Fn(&RunRecord) -> bool) -> bool {
         self.by_job.get(job).is_some_and(|run| run.told.is_some() && shows(run))
+    }
+
+    /// Whether there was a finding about the run of a job.
+    fn is_raised_of(&self, name: &str, job: &str, when: impl Fn(jiff::Timestamp) -> bool) -> bool {
+        let Some(run) = self.by_job.get(job) else { return false };
+        self.is_raised(&format!("{name} {}", run.run), |since, _| when(since))
     }
 
     fn is_raised(&self, name: &str, when: impl Fn(jiff::Timestamp, jiff::Timestamp) -> bool) -> bool {
