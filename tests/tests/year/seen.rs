@@ -66,7 +66,9 @@ impl<'a> Evidence<'a> {
             Kind::Mishap | Kind::Throttled => {
                 *retried
                     || self.failed.iter().any(|failed| within(1, failed.at))
-                    || self.is_raised("failing", |since, seen| within(6, since) || (since <= *at && seen >= *at))
+                    || ["failing", "hand-on", "check-failed"].iter().any(|name| {
+                        self.is_raised(name, |since, seen| within(6, since) || (since <= *at && seen >= *at))
+                    })
             }
             // The schedule found it, or it was too late for it.
             Kind::ReportUnannounced => {
