@@ -3,7 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
 
+use cloud::batch::report::TaskFailure;
+use cloud::batch::{JobScript, WholeFailure};
+use e2e::route::{Route, SOURCE_BUCKET};
 use jiff::Timestamp;
 use serde_json::Value as Json;
 use serde_yaml_ng::Value;
@@ -128,4 +133,97 @@ fn every_function_keeps_what_it_gives_up_and_each_condition_pages_once() {
     }
     // It is never tried again, so it cannot fail three times for one event.
     assert_eq!(alarms["SetupErrorsAlarm"]["Threshold"], 1);
+}
+
+/// A route on the local cloud, its alarms, and how much of settle-job's log has been looked at.
+struct Watched {
+    route: Route,
+    alarms: BTreeMap<String, Value>,
+    lines: usize,
+}
+
+impl Watched {
+    async fn new() -> Self {
+        let route = Route::set_up(&[]).await.unwrap();
+        Self { route, alarms: alarms(&template()), lines: 0 }
+    }
+
+    /// Turns the clock; then a report comes if one is to, and the schedule.
+    async fn look(&self, hours: i64, report: bool) {
+        self.route.cloud.clock().turn(hours * 3600);
+        if report {
+            let key = format!("object {hours} {}", self.lines);
+            self.route.source.s3.put_object().bucket(SOURCE_BUCKET).key(key).send().await.unwrap();
+            self.route.deliver().await.unwrap();
+            self.route.cloud.activity().settled().await;
+        }
+        self.route.settle_job().await.unwrap().unwrap();
+        self.route.cloud.activity().settled().await;
+    }
+
+    /// Which alarms on metrics go off by what settle-job has written since the last time, and whether it has looked at all.
+    fn going_off(&self) -> (BTreeSet<&str>, bool) {
+        let lines = self.route.cloud.functions().logs("settle-job").split_off(self.lines);
+        let documents: Vec<Json> = lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let values = |metric: &str| -> Vec<f64> {
+            let namespace = serde_json::json!("Transship");
+            let ours = documents.iter().filter(|document| {
+                let said = &document["_aws"]["CloudWatchMetrics"][0];
+                said["Namespace"] == namespace
+                    && said["Dimensions"] == serde_json::json!([["Route"]])
+                    && said["Metrics"][0]["Name"] == metric
+                    && document["Route"] == "demo"
+            });
+            ours.map(|document| document[metric].as_f64().unwrap()).collect()
+        };
+        let goes_off = |alarm: &&Value| {
+            let values = values(alarm["MetricName"].as_str().unwrap_or_default());
+            let value = match alarm["Statistic"].as_str().unwrap() {
+                "Sum" => values.iter().sum(),
+                _ => values.into_iter().fold(0.0, f64::max),
+            };
+            value > alarm["Threshold"].as_f64().unwrap()
+        };
+        let of_route = self.alarms.iter().filter(|(_, alarm)| alarm["Dimensions"][0]["Name"] == "Route");
+        let found = of_route.filter(|(_, alarm)| goes_off(alarm)).map(|(name, _)| name.as_str()).collect();
+        (found, !values("OtherFindings").is_empty())
+    }
+
+    /// Lines may come a moment after the answer.
+    async fn only(&mut self, expected: &[&str]) {
+        let expected = (expected.iter().copied().collect(), true);
+        for _ in 0..100 {
+            if self.going_off() == expected {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(self.going_off(), expected, "{:#?}", self.route.cloud.functions().logs("settle-job"));
+        self.lines = self.route.cloud.functions().logs("settle-job").len();
+    }
+}
+
+/// From the function's log lines to the alarm, as CloudWatch would read them: namespace, dimension, name, threshold.
+#[tokio::test]
+async fn alarms_go_off_by_what_settle_job_writes() {
+    let mut watched = Watched::new().await;
+    watched.look(0, false).await;
+    watched.only(&[]).await;
+    watched.look(49, false).await;
+    watched.only(&["MissingReportAlarm"]).await;
+    let whole = WholeFailure { after: 0, code: "X", reason: "by the test" };
+    watched.route.cloud.jobs().script(move |_| JobScript { fails: Some(whole.clone()), ..JobScript::default() });
+    watched.look(1, true).await;
+    watched.only(&["RunFailedAlarm"]).await;
+    let refused = TaskFailure { status: 403, code: "AccessDenied".to_owned(), message: "by the test".to_owned() };
+    let task = move |_: &str| Some(refused.clone());
+    let task = Arc::new(task);
+    watched.route.cloud.jobs().script(move |_| JobScript { tasks: Some(task.clone()), ..JobScript::default() });
+    watched.look(24, true).await;
+    watched.only(&["ObjectsFailedAlarm"]).await;
+    watched.route.cloud.jobs().script(|_| JobScript { stays_active: true, ..JobScript::default() });
+    watched.look(24, true).await;
+    watched.only(&[]).await;
+    watched.look(25, false).await;
+    watched.only(&["OpenRunAlarm"]).await;
 }
