@@ -29,6 +29,7 @@ const NAMES: &[&str] = &[
     "LANG",
     "NO_PROXY",
     "PATH",
+    "SSL_CERT_FILE",
     "TZ",
     "_HANDLER",
     "_X_AMZN_TRACE_ID",
