@@ -2,6 +2,7 @@
 //! nothing of jobs.
 
 mod fetch;
+mod field;
 mod files;
 mod key;
 mod manifest;

@@ -3,7 +3,8 @@
 
 use csv_core::{ReadRecordResult, Reader};
 
-use super::row::{Span, decode_key, decode_marked, few_digits, parse_size};
+use super::field::{decode_key, decode_marked, few_digits, parse_size};
+use super::row::Span;
 use super::{Row, RowError, Schema};
 use crate::fast::Marks;
 

@@ -1,6 +1,9 @@
 //! The main job, seen: one account's objects copied into another on the local cloud, every step shown, every object
 //! checked.
 
+mod show;
+mod summary;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -15,11 +18,11 @@ use e2e::large::{Sparse, sample};
 use e2e::route::{self, DESTINATION_BUCKET, MANIFEST_BUCKET, Route, SOURCE_BUCKET};
 use e2e::runs::Run;
 use e2e::verify::{self, Arrival};
-use indicatif::{ProgressBar, ProgressStyle};
-use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 use transship::ledger::State;
-use transship::notice::text;
+
+use crate::show::Show;
+use crate::summary::{Previewed, Summary};
 
 /// Copies a folder from one account to another on the local cloud, as Transship does on AWS: an S3 Inventory report
 /// arrives, create-job makes a Batch Operations job of it, the job copies, and every object is compared.
@@ -42,74 +45,6 @@ const SOMEBODY_ELSES_POLICY: &str = r#"{"Version":"2008-10-17","Id":"theirs","St
 
 /// In seconds.
 const DAY: i64 = 24 * 60 * 60;
-
-/// What `--json` prints. Fields may be added, never renamed.
-#[derive(Debug, Serialize)]
-struct Summary {
-    /// Objects in the source bucket.
-    objects: usize,
-    /// Their bytes.
-    bytes: u64,
-    /// Objects found equal at the destination.
-    copied: usize,
-    /// Objects over 5 GB, beside those, that arrived.
-    large: usize,
-    /// Objects, beside those, that no job can copy: archived ones.
-    left_out: u64,
-    /// Tasks that failed.
-    failed: u64,
-    /// Objects not found at the destination.
-    missing: usize,
-    /// Objects found there, but with other bytes, metadata or tags.
-    different: usize,
-    /// From the first put to the last comparison.
-    seconds: f64,
-    /// Whether the second run wrote exactly what had changed.
-    only_changes_copied: bool,
-    /// Whether both bucket policies are as they were, once setup has taken its part away.
-    policies_restored: bool,
-    /// The file that the status page was written to, as `ledger/status.html` tells it.
-    status_page: PathBuf,
-    /// One for each delivered report.
-    runs: Vec<Run>,
-}
-
-impl Summary {
-    fn is_right(&self) -> bool {
-        let all = self.copied == self.objects && self.large == 1 && self.left_out == 1;
-        all && self.only_changes_copied && self.policies_restored
-    }
-}
-
-/// What `--preview --json` prints. Fields may be added, never renamed.
-#[derive(Debug, Serialize)]
-struct Previewed {
-    /// Objects in the source bucket.
-    objects: usize,
-    /// Objects that would be copied.
-    planned: u64,
-    /// Objects that would be left out.
-    left_out: u64,
-    /// What copying them is estimated to cost, in US dollars.
-    estimated_cost: Option<f64>,
-    /// None: there is no job.
-    job_id: Option<String>,
-    /// Objects at the destination.
-    copied: usize,
-    /// Whether both bucket policies are as they were, once setup has taken its part away.
-    policies_restored: bool,
-    /// The file that the status page was written to.
-    status_page: PathBuf,
-    /// One for each delivered report.
-    runs: Vec<Run>,
-}
-
-impl Previewed {
-    fn is_right(&self) -> bool {
-        let all = self.planned + self.left_out == self.objects as u64;
-        all && self.planned > 0 && self.job_id.is_none() && self.copied == 0 && self.policies_restored
-    }
-}
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -216,7 +151,8 @@ async fn run(options: &Options) -> Result<bool, Error> {
         status_page,
         runs: vec![first, second, third],
     };
-    show.summary(&summary, &arrivals)?;
+    show.arrivals(&arrivals);
+    summary.print(show.json)?;
     Ok(summary.is_right())
 }
 
@@ -273,7 +209,7 @@ async fn preview(mut route: Route, objects: usize, show: &Show) -> Result<bool, 
         status_page,
         runs: vec![run],
     };
-    show.previewed(&summary)?;
+    summary.print(show.json)?;
     Ok(summary.is_right())
 }
 
@@ -356,97 +292,4 @@ async fn compare(route: &Route, files: &[File]) -> Result<Vec<(String, Arrival)>
     let arrivals = verify::check_all(&route.destination, DESTINATION_BUCKET, "", files, || bar.inc(1)).await?;
     bar.finish_and_clear();
     Ok(arrivals)
-}
-
-/// Tells a person what happens; with `--json`, on stderr.
-struct Show {
-    json: bool,
-    started: Instant,
-}
-
-impl Show {
-    fn step(&self, text: &str) {
-        let line = format!("{:>7.2} s  {text}", self.started.elapsed().as_secs_f64());
-        if self.json { eprintln!("{line}") } else { println!("{line}") }
-    }
-
-    /// What setup wrote.
-    async fn set_up(&self, route: &Route) -> Result<(), Error> {
-        self.step(&format!("setup made the role {}", route.stack.copy_role_arn));
-        for (account, bucket) in [(&route.destination, MANIFEST_BUCKET), (&route.source, SOURCE_BUCKET)] {
-            let policy = Route::policy(account, bucket).await?.unwrap_or_default();
-            let policy: serde_json::Value = serde_json::from_str(&policy)?;
-            let statements = policy["Statement"].as_array().map_or(1, Vec::len);
-            self.step(&format!("setup put its statements into the policy of {bucket}: {statements} there now"));
-        }
-        self.step(&format!("setup put the inventory configuration on {SOURCE_BUCKET}"));
-        Ok(())
-    }
-
-    /// A progress bar on stderr; hidden where stderr is no terminal.
-    fn bar(length: u64) -> ProgressBar {
-        let bar = ProgressBar::new(length);
-        if let Ok(style) = ProgressStyle::with_template("           {wide_bar} {pos}/{len} {per_sec}") {
-            bar.set_style(style);
-        }
-        bar
-    }
-
-    /// What create-job said, where nothing came of a report.
-    fn failures(&self, route: &Route, run: &Run) {
-        for failure in route.cloud.functions().failures() {
-            self.step(&format!("create-job failed: {}", failure.error));
-        }
-        if run.state.is_none() {
-            route
-                .cloud
-                .functions()
-                .logs("create-job")
-                .iter()
-                .for_each(|line| self.step(&format!("create-job: {line}")));
-        }
-    }
-
-    fn previewed(&self, summary: &Previewed) -> Result<(), Error> {
-        if self.json {
-            println!("{}", serde_json::to_string(summary)?);
-            return Ok(());
-        }
-        println!();
-        println!("  objects       {:>10}", summary.objects);
-        println!("  planned       {:>10}", summary.planned);
-        println!("  left out      {:>10}", summary.left_out);
-        println!("  copied        {:>10}", summary.copied);
-        println!("  would cost    {:>10}", summary.estimated_cost.map_or_else(|| "–".to_owned(), text::dollars));
-        println!("  job           {:>10}", summary.job_id.as_deref().unwrap_or("none"));
-        println!("  status page   {}", summary.status_page.display());
-        Ok(())
-    }
-
-    fn summary(&self, summary: &Summary, arrivals: &[(String, Arrival)]) -> Result<(), Error> {
-        for (key, arrival) in arrivals.iter().filter(|(_, arrival)| *arrival != Arrival::Same).take(20) {
-            self.step(&format!("{key:?}: {arrival:?}"));
-        }
-        if self.json {
-            println!("{}", serde_json::to_string(summary)?);
-            return Ok(());
-        }
-        println!();
-        println!("  objects       {:>10}", summary.objects);
-        println!("  bytes         {:>10}", summary.bytes);
-        println!("  copied        {:>10}", summary.copied);
-        println!("  over 5 GB     {:>10}", summary.large);
-        println!("  left out      {:>10}", summary.left_out);
-        println!("  tasks failed  {:>10}", summary.failed);
-        println!("  missing       {:>10}", summary.missing);
-        println!("  different     {:>10}", summary.different);
-        for (n, run) in summary.runs.iter().enumerate() {
-            let job = run.job_id.as_deref().unwrap_or("no job");
-            println!("  run {}         {:>10} copied  ({job})", n + 1, run.copied);
-        }
-        println!("  policies restored  {:>5}", if summary.policies_restored { "yes" } else { "no" });
-        println!("  time          {:>9.1}s", summary.seconds);
-        println!("  status page   {}", summary.status_page.display());
-        Ok(())
-    }
 }
