@@ -1,6 +1,8 @@
 //! Tests. The request on the wire is tested in create-job.
 
-use aws_sdk_s3control::types::{S3CannedAccessControlList, S3ChecksumAlgorithm, S3StorageClass};
+use aws_sdk_s3control::types::{
+    S3CannedAccessControlList, S3ChecksumAlgorithm, S3CopyObjectOperation, S3GlacierJobTier, S3StorageClass,
+};
 
 use super::*;
 use crate::config::{CopyMode, JobSettings};
