@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use cloud::Cloud;
 use e2e::route::{DESTINATION_BUCKET, SOURCE_BUCKET};
+use transship::job::JobKind;
 
 use super::source::{current, is_copyable};
 use super::weather::Weather;
@@ -38,7 +39,7 @@ impl Books {
     /// A report of the source bucket as it is now is delivered.
     pub(crate) fn report(&mut self, cloud: &Cloud) {
         let now = current(cloud, SOURCE_BUCKET);
-        let copyable = now.values().filter(|version| is_copyable(version));
+        let copyable = now.values().filter(|version| may_be_copied(cloud, version));
         let now: BTreeMap<String, String> = copyable.map(|v| (v.key.clone(), v.version_id.clone())).collect();
         for (key, version) in &now {
             if self.reported.get(key) != Some(version) {
@@ -66,14 +67,20 @@ impl Books {
         }
         let mut again: BTreeMap<String, u64> = BTreeMap::new();
         weather.jobs(|_, job| {
-            for key in job.tasks.iter().filter(|_| job.is_bad) {
+            for key in job.tasks.iter().filter(|_| job.is_bad && job.kind != JobKind::Restore) {
                 *again.entry(key.clone()).or_default() += 1;
             }
         });
+        // What could be read soon after the last report may have been planned by it.
+        let now = current(cloud, SOURCE_BUCKET);
+        let since = |key: &str| {
+            let version = now.get(key).filter(|version| !is_copyable(version) && may_be_copied(cloud, version));
+            u64::from(version.is_some_and(|version| self.reported.get(key) != Some(&version.version_id)))
+        };
         let mut sum = Copies::default();
         for (key, times) in copied {
             let of = |counts: &BTreeMap<String, u64>| counts.get(&key).copied().unwrap_or_default();
-            let (changes, rebuilt, retries) = (of(&self.changes), of(&self.rebuilt), of(&again));
+            let (changes, rebuilt, retries) = (of(&self.changes) + since(&key), of(&self.rebuilt), of(&again));
             assert!(
                 times <= changes + rebuilt + retries,
                 "{key:?} was copied {times} times; it changed {changes} times, {rebuilt} rebuilds and {retries} tasks of \
@@ -86,4 +93,9 @@ impl Books {
         sum.changes = self.changes.values().sum();
         sum
     }
+}
+
+/// Whether a copy job can read it, now or since somebody had it restored.
+fn may_be_copied(cloud: &Cloud, version: &cloud::s3::Version) -> bool {
+    is_copyable(version) || cloud.store().restored(SOURCE_BUCKET, &version.key, &version.version_id).is_some()
 }

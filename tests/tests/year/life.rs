@@ -1,12 +1,14 @@
 //! A route that lives through a year: what happens when in a day, by the cloud's clock.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
 use cloud::inventory::{self, Delivery};
-use cloud::lambda::{Outcome, invoke_event};
+use cloud::lambda::{Limits, invoke_event};
 use e2e::clients::Clients;
 use e2e::events::created;
+use e2e::large::COPY_LARGE;
 use e2e::route::{DESTINATION_BUCKET, Route, SOURCE_BUCKET, start};
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
@@ -15,11 +17,16 @@ use transship::ledger::Watch;
 
 use super::books::{Books, Copies};
 use super::chance::{Chance, happens};
-use super::source::Source;
-use super::weather::{Kind, Weather};
+use super::person::Decisions;
+use super::source::{Change, Source};
+use super::trouble::Kind;
+use super::weather::Weather;
 
 /// A Tuesday to come, so that every replay has the same weeks.
 const BEGIN: &str = "2040-01-03T00:00:00Z";
+
+/// For how many days a restore job has objects restored.
+pub(crate) const RESTORED: &str = "7";
 
 /// How long a year is, and how much is in it.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +41,10 @@ pub(crate) struct Size {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     Change,
+    /// This very change.
+    Certain(Change),
+    /// An object over 5 GB is overwritten by another.
+    OverwriteLarge,
     /// S3 delivers a report.
     Deliver,
     /// It delivers the same report once more, with other files.
@@ -66,15 +77,16 @@ pub(crate) struct Life {
     pub(crate) raised: BTreeMap<(String, Timestamp), Raised>,
     /// Invocations by a person that failed, as an asynchronous one would be tried again.
     pub(crate) told_persons: Vec<String>,
-    /// How often a person did something.
+    /// How often a person had create-job do something.
     pub(crate) asked: u32,
+    pub(crate) decisions: Decisions,
     /// When the schedule fired.
     pub(crate) ticks: Vec<Timestamp>,
     chance: Chance,
     size: Size,
     begin: Timestamp,
     /// Manifest keys, oldest first.
-    reports: Vec<String>,
+    pub(crate) reports: Vec<String>,
 }
 
 impl Life {
@@ -90,7 +102,10 @@ impl Life {
         }
         // The first run is over it, each that copies everything anew, and some that have much to catch up on.
         let most = (2 * size.changes).to_string();
-        let route = Route::on(cloud, server, source, destination, &[("MaxObjectsPerRun", &most)]).await.unwrap();
+        let parameters = [("MaxObjectsPerRun", most.as_str()), ("RestoreArchived", "Bulk"), ("RestoreDays", RESTORED)];
+        let route = Route::on(cloud, server, source, destination, &parameters).await.unwrap();
+        let limits = Limits { timeout: Duration::from_mins(10), concurrency: 2 };
+        route.cloud.functions().set_limits(COPY_LARGE, limits);
         let mut rng = chance.about("the bucket at first");
         let filled = Source::filled(&route.source, size.objects, &mut rng).await;
         let weather = Weather::new(chance);
@@ -103,6 +118,7 @@ impl Life {
             raised: BTreeMap::new(),
             told_persons: Vec::new(),
             asked: 0,
+            decisions: Decisions::default(),
             ticks: Vec::new(),
             chance,
             size,
@@ -114,6 +130,8 @@ impl Life {
     /// A day of bad weather.
     pub(crate) async fn day(&mut self, day: u32) -> Copies {
         self.weather.day(&self.route.cloud, day);
+        // In every other half month, our own jobs restore what is archived.
+        self.restores(["Never", "Bulk", "Never", "Standard"][day as usize / 15 % 4]);
         let mut rng = self.chance.about(format!("steps of day {day}"));
         let steps = self.steps(day, &mut rng);
         self.live(day, &steps).await;
@@ -122,6 +140,7 @@ impl Life {
 
     /// A day on which nothing changes and nothing goes wrong.
     pub(crate) async fn quiet_day(&mut self, day: u32) {
+        self.restores("Standard");
         let ticks = [0, 75, 90, 120, 180, 240, 720].map(|minute| (minute, Step::Tick));
         let mut steps = vec![(60, Step::Deliver)];
         steps.extend(ticks);
@@ -138,7 +157,7 @@ impl Life {
             self.weather.note(Kind::NoReport, at, "");
         } else {
             steps.push((scan, Step::Deliver));
-            if happens(rng, 1, 30) {
+            if happens(rng, 1, 30) || day == 5 {
                 steps.push((scan + rng.i64(1..600), Step::DeliverAgain));
             }
         }
@@ -149,7 +168,7 @@ impl Life {
                 steps.push((minute, Step::Change));
             }
         }
-        for minute in [scan + 20, scan + 60, 420, 800, 1200] {
+        for minute in ticks(day, scan, rng) {
             if happens(rng, 1, 20) {
                 let at = self.begin.checked_add(SignedDuration::from_mins(i64::from(day - 1) * 1440 + minute)).unwrap();
                 self.weather.note(Kind::NoTick, at, "");
@@ -157,6 +176,11 @@ impl Life {
                 steps.push((minute, Step::Tick));
             }
         }
+        if matches!(day % 30, 8 | 20) {
+            // More than the guard lets through.
+            steps.extend((0..2 * self.size.changes + 4).map(|_| (10, Step::Certain(Change::Overwrite))));
+        }
+        steps.extend(certain(day).into_iter().map(|step| (rng.i64(0..1440), step)));
         if happens(rng, 1, 12) {
             steps.push((rng.i64(0..1440), Step::Echo));
         }
@@ -177,6 +201,8 @@ impl Life {
             self.until(midnight.checked_add(SignedDuration::from_mins(*minute)).unwrap()).await;
             match step {
                 Step::Change => self.source.changes(&mut rng).await,
+                Step::Certain(change) => self.source.change(*change, &mut rng).await,
+                Step::OverwriteLarge => self.source.overwrite_large(&mut rng).await,
                 Step::Deliver => self.deliver(None, &mut rng).await,
                 Step::DeliverAgain => {
                     let started = self.reports.last().and_then(|key| scanned(key));
@@ -208,29 +234,20 @@ impl Life {
     }
 
     /// Time passes: what is due comes in its order, each once what came before has ended.
-    async fn until(&self, at: Timestamp) {
-        let cloud = &self.route.cloud;
+    async fn until(&mut self, at: Timestamp) {
+        let cloud = self.route.cloud.clone();
         loop {
             cloud.activity().settled().await;
             match [cloud.clock().next(), self.weather.next()].into_iter().flatten().min() {
                 Some(due) if due <= at => {
                     cloud.clock().turn_to(due);
-                    self.weather.let_go(cloud);
+                    self.weather.let_go(&cloud);
                     self.decide().await;
                 }
                 _ => break,
             }
         }
         cloud.clock().turn_to(at);
-    }
-
-    /// A person confirms or cancels jobs that wait for one. Some of them a newer report has cancelled by then.
-    async fn decide(&self) {
-        for (id, status) in self.weather.decided(self.route.cloud.clock().now()) {
-            let account = cloud::identity::AccountId::destination();
-            let update = self.route.destination.s3control.update_job_status().account_id(account.as_str()).job_id(id);
-            let _ = update.requested_job_status(status).send().await;
-        }
     }
 
     async fn deliver(&mut self, started: Option<Timestamp>, rng: &mut Rng) {
@@ -258,20 +275,25 @@ impl Life {
             self.raised.insert((name, since), raised);
         }
     }
+}
 
-    /// A person invokes create-job, and does so again if that fails.
-    async fn ask(&mut self, command: &serde_json::Value) {
-        self.asked += 1;
-        let id = format!("mara{}", self.asked);
-        for _ in 0..3 {
-            let cloud = &self.route.cloud;
-            let answer = cloud.functions().invoke(cloud, "create-job", &id, command.to_string().into()).await.unwrap();
-            match answer {
-                Outcome::Success(_) => return,
-                Outcome::Error(error) => self.told_persons.push(String::from_utf8_lossy(&error).into_owned()),
-            }
-        }
-        // What was begun, the schedule goes on with.
+/// When the schedule fires in a day: five times, at what matters most; on one day in thirty every quarter of an hour, as deployed.
+fn ticks(day: u32, scan: i64, rng: &mut Rng) -> Vec<i64> {
+    let first = rng.i64(0..15);
+    if day % 30 == 12 {
+        return (0..96).map(|tick| first + 15 * tick).collect();
+    }
+    vec![scan + 20, scan + 60, 420, 800, 1200]
+}
+
+/// What happens on this day whatever chance says, lest a short year be without it.
+fn certain(day: u32) -> Vec<Step> {
+    match day % 30 {
+        // A person asks for a restore, and later copies what is restored onto itself.
+        3 | 4 | 6 => vec![Step::Certain(Change::Thaw)],
+        10 | 18 | 25 => vec![Step::OverwriteLarge],
+        12 => vec![Step::Certain(Change::Archive)],
+        _ => Vec::new(),
     }
 }
 

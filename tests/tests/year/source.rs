@@ -4,13 +4,19 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_s3::error::ProvideErrorMetadata;
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, RestoreRequest, StorageClass};
+use aws_sdk_s3::types::{GlacierJobParameters, RestoreRequest, StorageClass, Tier};
 use cloud::Cloud;
 use e2e::clients::Clients;
 use e2e::files::PAINFUL_KEYS;
 use e2e::route::SOURCE_BUCKET;
 use fastrand::Rng;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::body::Body;
+use super::chance::happens;
+
+/// An object over 5 GB that cannot be copied on many days.
+pub(crate) const STUBBORN: &str = "large/ä stubborn + one%";
 
 /// What can happen to the bucket, and how often in a hundred.
 const CHANGES: [(Change, u32); 8] = [
@@ -67,13 +73,17 @@ struct Known {
 /// One version of an object.
 struct Put {
     version: String,
-    body: Vec<u8>,
+    body: Body,
     archived: bool,
 }
 
 impl Known {
     fn is_archived(&self) -> bool {
         self.puts.last().is_some_and(|put| put.archived)
+    }
+
+    fn is_large(&self) -> bool {
+        self.puts.last().is_some_and(|put| put.body.is_large())
     }
 }
 
@@ -84,6 +94,13 @@ impl Source {
             Self { account: account.clone(), objects: BTreeMap::new(), changes: BTreeMap::new(), added: 0 };
         for key in PAINFUL_KEYS {
             source.put(key.to_owned(), None, false, rng).await;
+        }
+        for key in [STUBBORN, "large/of the first day"] {
+            let large = Body::large(rng);
+            source.put(key.to_owned(), Some(large), false, rng).await;
+        }
+        for key in ["archived/1", "archived/2"] {
+            source.put(key.to_owned(), None, true, rng).await;
         }
         while (source.objects.len() as u64) < u64::from(objects) {
             let key = source.new_key(rng);
@@ -113,9 +130,8 @@ impl Source {
             left = left.saturating_sub(*weight);
             is_it
         });
-        let Some((change, _)) = chosen else { return };
-        if self.happens(*change, rng).await {
-            *self.changes.entry(*change).or_default() += 1;
+        if let Some((change, _)) = chosen {
+            self.change(*change, rng).await;
         }
     }
 
@@ -128,15 +144,16 @@ impl Source {
             }
             Change::Delete => self.any(rng, |known| known.marker.is_none()),
             Change::Undelete => self.any(rng, |known| known.marker.is_some()),
-            Change::Thaw => self.any(rng, |known| known.marker.is_none() && known.is_archived()),
+            // CopyObject cannot copy a large one onto itself.
+            Change::Thaw => self.any(rng, |known| known.marker.is_none() && known.is_archived() && !known.is_large()),
         };
         let Some(key) = key else { return false };
         let last = self.objects.get(&key).and_then(|known| known.puts.last()).map(|put| put.body.clone());
         match change {
             Change::Add | Change::Overwrite => self.put(key, None, false, rng).await,
             Change::SameSize => {
-                let other = last.unwrap_or_default().iter().map(|byte| byte ^ 1).collect();
-                self.put(key, Some(other), false, rng).await;
+                let other = last.map(|body| body.other());
+                self.put(key, other, false, rng).await;
             }
             Change::SameBytes => self.put(key, last, false, rng).await,
             Change::Archive => self.put(key, None, true, rng).await,
@@ -161,8 +178,13 @@ impl Source {
         let s3 = &self.account.s3;
         if !known.restoring {
             let restore = RestoreRequest::builder().days(300).build();
-            s3.restore_object().bucket(SOURCE_BUCKET).key(key).restore_request(restore).send().await.unwrap();
-            known.restoring = true;
+            match s3.restore_object().bucket(SOURCE_BUCKET).key(key).restore_request(restore).send().await {
+                // A job of ours has asked for it already.
+                Err(error) if error.code() != Some("RestoreAlreadyInProgress") => {
+                    panic!("{key:?}: {}", aws_sdk_s3::error::DisplayErrorContext(&error))
+                }
+                _ => known.restoring = true,
+            }
             return false;
         }
         let encoded = utf8_percent_encode(key, NON_ALPHANUMERIC);
@@ -224,68 +246,60 @@ impl Source {
         format!("year/{}/{tail}", self.added)
     }
 
-    /// Puts an object whose bytes, metadata and tags are its own, so that a mix-up shows.
-    async fn put(&mut self, key: String, body: Option<Vec<u8>>, archived: bool, rng: &mut Rng) {
-        let known =
-            self.objects.entry(key.clone()).or_insert(Known { puts: Vec::new(), marker: None, restoring: false });
-        let n = known.puts.len() + 1;
-        let body = body.unwrap_or_else(|| {
-            let length = if rng.u8(0..12) == 0 { 0 } else { rng.usize(1..3_000) };
-            format!("{n:06} {key}\n").bytes().cycle().take(length).collect()
-        });
-        let class = if !archived {
-            StorageClass::Standard
-        } else if rng.bool() {
-            StorageClass::Glacier
-        } else {
-            StorageClass::DeepArchive
+    /// Puts an object: of the given bytes or of new ones, one in twelve of over 5 GB, and two in three of those that were it before.
+    async fn put(&mut self, key: String, body: Option<Body>, archived: bool, rng: &mut Rng) {
+        let n = self.objects.get(&key).map_or(0, |known| known.puts.len()) + 1;
+        let large = if self.objects.get(&key).is_some_and(Known::is_large) { 8 } else { 1 };
+        let body = match body {
+            Some(body) => body,
+            None if happens(rng, large, 12) => Body::large(rng),
+            None => Body::small(n, &key, rng),
         };
-        let dress = Dress::of(n, rng);
-        let version = if !archived && rng.u8(0..15) == 0 {
-            put_in_parts(&self.account, &key, body.clone(), dress).await
-        } else {
-            let put = self.account.s3.put_object().bucket(SOURCE_BUCKET).key(&key).body(body.clone().into());
-            let put = put.storage_class(class).set_tagging(dress.tags).content_type(dress.kind);
-            let put = put.set_cache_control(dress.cache).metadata("put", n.to_string()).metadata("luck", dress.luck);
-            put.send().await.unwrap().version_id.unwrap()
+        let class = match archived {
+            false => StorageClass::Standard,
+            true if rng.bool() => StorageClass::Glacier,
+            true => StorageClass::DeepArchive,
         };
-        let known = self.objects.get_mut(&key).unwrap();
+        let version = body.put(&self.account, (&key, n), class, rng).await;
+        let known = self.objects.entry(key).or_insert(Known { puts: Vec::new(), marker: None, restoring: false });
         known.puts.push(Put { version, body, archived });
         known.restoring = false;
     }
-}
 
-/// What an object is put with, beside its bytes.
-struct Dress {
-    kind: &'static str,
-    cache: Option<String>,
-    tags: Option<String>,
-    luck: String,
-}
-
-impl Dress {
-    fn of(n: usize, rng: &mut Rng) -> Self {
-        let kinds = ["text/plain", "application/octet-stream", "text/html; charset=utf-8"];
-        Self {
-            kind: kinds[rng.usize(0..kinds.len())],
-            cache: rng.bool().then(|| format!("max-age={n}")),
-            tags: (rng.u8(0..3) > 0).then(|| format!("put={n}&of=a%20year%2B")),
-            luck: rng.u32(..).to_string(),
+    /// A certain thing happens, if there is an object that it can happen to.
+    pub(crate) async fn change(&mut self, change: Change, rng: &mut Rng) {
+        if self.happens(change, rng).await {
+            *self.changes.entry(change).or_default() += 1;
         }
     }
-}
 
-/// As a multipart upload of one part, whose ETag is no MD5; its version.
-async fn put_in_parts(account: &Clients, key: &str, body: Vec<u8>, dress: Dress) -> String {
-    let s3 = &account.s3;
-    let create = s3.create_multipart_upload().bucket(SOURCE_BUCKET).key(key).set_tagging(dress.tags);
-    let create = create.content_type(dress.kind).set_cache_control(dress.cache).metadata("luck", dress.luck);
-    let upload = create.send().await.unwrap().upload_id.unwrap();
-    let part = s3.upload_part().bucket(SOURCE_BUCKET).key(key).upload_id(&upload).part_number(1).body(body.into());
-    let part = CompletedPart::builder().part_number(1).set_e_tag(part.send().await.unwrap().e_tag).build();
-    let parts = CompletedMultipartUpload::builder().parts(part).build();
-    let complete = s3.complete_multipart_upload().bucket(SOURCE_BUCKET).key(key).upload_id(upload);
-    complete.multipart_upload(parts).send().await.unwrap().version_id.unwrap()
+    /// An object over 5 GB is overwritten by another.
+    pub(crate) async fn overwrite_large(&mut self, rng: &mut Rng) {
+        let key = self.any(rng, |known| known.marker.is_none() && !known.is_archived() && known.is_large());
+        if let Some(key) = key {
+            let large = Body::large(rng);
+            self.put(key, Some(large), false, rng).await;
+            *self.changes.entry(Change::Overwrite).or_default() += 1;
+        }
+    }
+
+    /// Every archived version is asked to be restored, so that it can be held against its copy; those that are not readable yet are
+    /// so in at most twelve hours.
+    pub(crate) async fn restore_all(&self) {
+        for (key, known) in &self.objects {
+            for put in known.puts.iter().filter(|put| put.archived) {
+                let tier = GlacierJobParameters::builder().tier(Tier::Standard).build().unwrap();
+                let request = RestoreRequest::builder().days(300).glacier_job_parameters(tier).build();
+                let restore = self.account.s3.restore_object().bucket(SOURCE_BUCKET).key(key).version_id(&put.version);
+                match restore.restore_request(request).send().await {
+                    Err(error) if error.code() != Some("RestoreAlreadyInProgress") => {
+                        panic!("{key:?}: {}", aws_sdk_s3::error::DisplayErrorContext(&error))
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
 }
 
 /// The current version of each object of a bucket, by key.

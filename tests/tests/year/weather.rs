@@ -1,91 +1,45 @@
 //! What goes wrong, and the list of it: events that are lost, late or doubled, jobs and tasks that fail, jobs that hang, calls
 //! that are throttled, processes that are killed. Everything is decided by the seed, the day and what it is about.
 
+mod fate;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_s3control::types::RequestedJobStatus;
 use cloud::Cloud;
-use cloud::batch::job::Job;
-use cloud::batch::report::TaskFailure;
-use cloud::batch::{JobScript, ReplayedToken, ReportScript, WholeFailure};
+use cloud::batch::ReplayedToken;
 use cloud::front::{Fault, Mishap, Seen, When};
 use cloud::lambda::{Delivery, Notification};
+use e2e::large::COPY_LARGE;
 use jiff::{SignedDuration, Timestamp};
-use transship::names::EncodedKey;
+use transship::job::JobKind;
 
 use super::chance::{Chance, happens};
-
-/// A kind of what went wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Kind {
-    /// A process was killed at a call.
-    Crash,
-    /// A call was answered 503, or its connection cut, before or after it took effect.
-    Mishap,
-    /// Every CreateJob was refused for half an hour.
-    Throttled,
-    /// Some tasks of a job failed.
-    TasksFailed,
-    /// An object that no job can copy for days.
-    Stubborn,
-    /// A job failed whole.
-    JobFailed,
-    /// A job left no completion report.
-    NoCompletionReport,
-    /// A completion report lacked a row.
-    ShortCompletionReport,
-    /// A completion report's files had other MD5s.
-    DamagedCompletionReport,
-    /// A job took hours.
-    SlowJob,
-    /// A job hung for longer than a day.
-    HungJob,
-    /// A job waited for a person, since its run was over a limit.
-    OverLimit,
-    /// The person cancelled it, or did not look at it before the next report came.
-    NotConfirmed,
-    /// DescribeJob or ListJobs did not know a new job at first.
-    UnknownJob,
-    /// An event never came.
-    EventLost,
-    /// It came minutes or a day late, after others.
-    EventLate,
-    /// It came twice at once.
-    EventTwice,
-    /// No event told of a report.
-    ReportUnannounced,
-    /// S3 delivered no report.
-    NoReport,
-    /// S3 delivered a report again, with other files.
-    Redelivered,
-    /// An event of long ago came once more.
-    EventAgain,
-    /// The schedule did not fire.
-    NoTick,
-}
-
-/// Something that went wrong, and what it is to be found by.
-#[derive(Debug, Clone)]
-pub(crate) struct Trouble {
-    pub(crate) kind: Kind,
-    pub(crate) at: Timestamp,
-    /// The job, report or function.
-    pub(crate) about: String,
-    /// Whoever met it has tried again.
-    pub(crate) retried: bool,
-}
+use super::trouble::{Kind, Trouble};
 
 /// A job, as the cloud made it.
 #[derive(Debug, Default)]
 pub(crate) struct JobMade {
+    pub(crate) kind: JobKind,
     /// The run in its description.
     pub(crate) run: String,
     /// It was made to end in a way that puts its whole plan back.
     pub(crate) is_bad: bool,
     /// The keys of the tasks that it began.
     pub(crate) tasks: Vec<String>,
+}
+
+/// A job that waits for a person.
+#[derive(Debug, Clone)]
+pub(crate) struct Waiting {
+    /// When the person looks at it.
+    pub(crate) at: Timestamp,
+    pub(crate) job: String,
+    pub(crate) run: String,
+    /// What the person then makes of it.
+    pub(crate) wanted: RequestedJobStatus,
 }
 
 /// The weather of a year. Every clone is the same.
@@ -102,8 +56,13 @@ struct State {
     made: BTreeMap<String, JobMade>,
     /// Jobs that hang, until when.
     held: Vec<(Timestamp, String)>,
-    /// Jobs that wait for a person, and what that person will do when.
-    waiting: Vec<(Timestamp, String, RequestedJobStatus)>,
+    waiting: Vec<Waiting>,
+    /// Runs with jobs that waited for a person.
+    guarded: BTreeSet<String>,
+    /// The last job of objects over 5 GB: there is one at a time.
+    large: Option<String>,
+    /// Objects that a restore job failed to ask for, and when last.
+    not_restored: BTreeMap<String, Timestamp>,
     strikes: Vec<Strike>,
     throttled: Option<(Timestamp, Timestamp)>,
     /// Which events of a report were lost.
@@ -132,6 +91,9 @@ impl Weather {
             made: BTreeMap::new(),
             held: Vec::new(),
             waiting: Vec::new(),
+            guarded: BTreeSet::new(),
+            large: None,
+            not_restored: BTreeMap::new(),
             strikes: Vec::new(),
             throttled: None,
             lost: BTreeMap::new(),
@@ -176,6 +138,7 @@ impl Weather {
             let mishap = if rng.bool() { Mishap::Unavailable(when) } else { Mishap::Cut(when) };
             state.strikes.push(Strike { function, writes: rng.bool(), after: rng.u32(0..12), mishap });
         }
+        state.strike_large(day);
         let now = cloud.clock().now();
         state.throttled = happens(&mut rng, 1, 25).then(|| {
             let hour = |hours| now.checked_add(SignedDuration::from_mins(hours)).unwrap();
@@ -203,17 +166,22 @@ impl Weather {
     /// When the next job that hangs goes on, or the next that waits for a person is looked at.
     pub(crate) fn next(&self) -> Option<Timestamp> {
         let state = self.state();
-        state.held.iter().map(|(at, _)| *at).chain(state.waiting.iter().map(|(at, _, _)| *at)).min()
+        state.held.iter().map(|(at, _)| *at).chain(state.waiting.iter().map(|waiting| waiting.at)).min()
     }
 
-    /// What a person does now about jobs that wait for one.
-    pub(crate) fn decided(&self, now: Timestamp) -> Vec<(String, RequestedJobStatus)> {
-        let mut state = self.state();
-        let due = state.waiting.extract_if(.., |(at, _, _)| *at <= now).collect::<Vec<_>>();
-        for (_, id, _) in due.iter().filter(|(_, _, status)| *status == RequestedJobStatus::Cancelled) {
-            state.note(Kind::NotConfirmed, now, id);
-        }
-        due.into_iter().map(|(_, id, status)| (id, status)).collect()
+    /// Jobs that a person looks at now.
+    pub(crate) fn due(&self, now: Timestamp) -> Vec<Waiting> {
+        self.state().waiting.extract_if(.., |waiting| waiting.at <= now).collect()
+    }
+
+    /// The person looks once more at another time.
+    pub(crate) fn waits_until(&self, waiting: Waiting, at: Timestamp) {
+        self.state().waiting.push(Waiting { at, ..waiting });
+    }
+
+    /// Objects that a restore job failed to ask for, and when last.
+    pub(crate) fn not_restored(&self) -> BTreeMap<String, Timestamp> {
+        self.state().not_restored.clone()
     }
 
     /// Jobs go on that hung until now.
@@ -271,43 +239,6 @@ impl Weather {
         delivery
     }
 
-    fn of_job(&self, job: &Job, cloud: &Cloud) -> JobScript {
-        let mut state = self.state();
-        state.jobs += 1;
-        let run = job.spec.description.as_deref().unwrap_or_default().rsplit(' ').next().unwrap_or_default().to_owned();
-        let (day, nth, calm) = (state.day, state.jobs, state.calm);
-        let mut rng = state.chance.about(format!("job {day} {nth}"));
-        let waits = job.spec.confirmation_required;
-        let mut script = if calm { JobScript::default() } else { state.fate(&job.id, job.created, waits, &mut rng) };
-        if waits {
-            state.waits(&job.id, job.created, calm, &mut rng);
-        }
-        let is_bad = script.fails.is_some() || script.report != ReportScript::Whole;
-        state.made.insert(job.id.clone(), JobMade { run, is_bad, tasks: Vec::new() });
-        let some_fail = !calm && happens(&mut rng, 1, 5);
-        let (weather, id, chance, cloud) = (self.clone(), job.id.clone(), state.chance, cloud.clone());
-        script.tasks = Some(Arc::new(move |encoded| {
-            let key = EncodedKey::new(encoded).decode().map(|key| key.as_str().to_owned()).unwrap_or_default();
-            let mut state = weather.state();
-            if let Some(job) = state.made.get_mut(&id) {
-                job.tasks.push(key.clone());
-            }
-            let mut rng = chance.about(format!("task {day} {nth} {key}"));
-            let kind = if !calm && is_stubborn(chance, day, &key) {
-                Kind::Stubborn
-            } else if some_fail && happens(&mut rng, 1, 3) {
-                Kind::TasksFailed
-            } else {
-                return None;
-            };
-            state.note(kind, cloud.clock().now(), &id);
-            let failures = [(403, "AccessDenied"), (500, "InternalError"), (503, "SlowDown"), (404, "NoSuchKey")];
-            let (status, code) = failures[rng.usize(0..if kind == Kind::Stubborn { 1 } else { failures.len() })];
-            Some(TaskFailure { status, code: code.to_owned(), message: "by the weather".to_owned() })
-        }));
-        script
-    }
-
     fn of_request(&self, seen: &Seen, now: Timestamp) -> Fault {
         let mut state = self.state();
         let Some(function) = seen.function.as_deref().filter(|_| !state.calm) else { return Fault::None };
@@ -333,6 +264,11 @@ impl Weather {
         }
         let Strike { mishap, .. } = state.strikes.remove(place);
         match mishap {
+            // Its task fails with it, and tells of it in the completion report.
+            Mishap::Crash(_) if function == COPY_LARGE => {
+                let job = state.large.clone().unwrap_or_default();
+                state.note(Kind::LargeKilled, now, &job);
+            }
             Mishap::Crash(_) => state.note(Kind::Crash, now, function),
             _ => state.note(Kind::Mishap, now, &call),
         }
@@ -349,65 +285,20 @@ impl State {
         self.troubles.push(Trouble { kind, at, about: about.to_owned(), retried: false });
     }
 
-    /// What becomes of a job as a whole.
-    fn fate(&mut self, id: &str, created: Timestamp, waits: bool, rng: &mut fastrand::Rng) -> JobScript {
-        let mut script = JobScript::default();
-        let kind = match rng.u8(0..100) {
-            0..6 => {
-                let after = rng.usize(0..2);
-                script.fails = Some(WholeFailure { after, code: "Weather", reason: "the job broke down" });
-                Some(Kind::JobFailed)
-            }
-            6..9 => {
-                script.report = ReportScript::Missing;
-                Some(Kind::NoCompletionReport)
-            }
-            9..12 => {
-                script.report = ReportScript::Short(1);
-                Some(Kind::ShortCompletionReport)
-            }
-            12..15 => {
-                script.report = ReportScript::WrongMd5;
-                Some(Kind::DamagedCompletionReport)
-            }
-            _ => None,
+    /// A process of copy-large is killed on the first day and on every fourth, or a call of it goes wrong, as soon as there is one.
+    fn strike_large(&mut self, day: u32) {
+        let mut rng = self.chance.about(format!("copy-large on day {day}"));
+        let pending = self.strikes.iter().any(|strike| strike.function == COPY_LARGE);
+        if pending || !(day == 1 || happens(&mut rng, 1, 4)) {
+            return;
+        }
+        let when = if rng.bool() { When::Before } else { When::After };
+        let mishap = match rng.u8(0..8) {
+            _ if day == 1 => Mishap::Crash(when),
+            0 => Mishap::Unavailable(when),
+            1 => Mishap::Cut(when),
+            _ => Mishap::Crash(when),
         };
-        let hours = match rng.u8(0..100) {
-            0..8 => Some((Kind::SlowJob, rng.i64(1..20))),
-            8..11 => Some((Kind::HungJob, rng.i64(31..50))),
-            _ => None,
-        };
-        if let Some((kind, hours)) = hours.filter(|_| !waits) {
-            script.stays_active = true;
-            self.held.push((created.checked_add(SignedDuration::from_hours(hours)).unwrap(), id.to_owned()));
-            self.note(kind, created, id);
-        }
-        if happens(rng, 1, 10) {
-            script.undescribed_for = SignedDuration::from_mins(rng.i64(1..10));
-            script.unlisted_for = SignedDuration::from_mins(rng.i64(1..10));
-            self.note(Kind::UnknownJob, created, id);
-        }
-        if let Some(kind) = kind {
-            self.note(kind, created, id);
-        }
-        script
+        self.strikes.push(Strike { function: COPY_LARGE, writes: false, after: rng.u32(0..25), mishap });
     }
-
-    /// A person looks at a job that waits for one: in a few hours, or only after the next report has come.
-    fn waits(&mut self, id: &str, created: Timestamp, calm: bool, rng: &mut fastrand::Rng) {
-        self.note(Kind::OverLimit, created, id);
-        let (hours, status) = match rng.u8(0..10) {
-            _ if calm => (1, RequestedJobStatus::Ready),
-            0 => (rng.i64(5..10), RequestedJobStatus::Cancelled),
-            1 | 2 => (rng.i64(30..60), RequestedJobStatus::Ready),
-            _ => (rng.i64(5..10), RequestedJobStatus::Ready),
-        };
-        let at = created.checked_add(SignedDuration::from_hours(hours)).unwrap();
-        self.waiting.push((at, id.to_owned(), status));
-    }
-}
-
-/// In each block of forty days, one key in twelve cannot be copied for the first eight.
-fn is_stubborn(chance: Chance, day: u32, key: &str) -> bool {
-    day % 40 < 8 && happens(&mut chance.about(format!("stubborn {} {key}", day / 40)), 1, 12)
 }

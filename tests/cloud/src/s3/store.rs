@@ -100,6 +100,12 @@ impl Store {
         self.read(bucket, list).unwrap_or_default()
     }
 
+    /// From when until when the restored copy of an archived version can be read; none if nobody has asked for one.
+    pub fn restored(&self, bucket: &str, key: &str, version_id: &str) -> Option<(Timestamp, Timestamp)> {
+        let restored = |b: &Bucket| b.version(key, version_id)?.data.as_ref()?.restored;
+        self.read(bucket, restored).ok().flatten().map(|restored| (restored.from, restored.until))
+    }
+
     /// Looks at a bucket, or ends in `NoSuchBucket`.
     pub(super) fn read<R>(&self, bucket: &str, look: impl FnOnce(&Bucket) -> R) -> S3Result<R> {
         let buckets = self.buckets.read().unwrap_or_else(PoisonError::into_inner);
