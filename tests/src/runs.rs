@@ -102,8 +102,7 @@ impl Route {
             estimated_cost: None,
         };
         let records = self.records().await?;
-        let of_report =
-            |record: &&RunRecord| record.report.manifest.key.as_str() == report && record.state != State::Superseded;
+        let of_report = |record: &&RunRecord| record.report.manifest.key.as_str() == report && !record.is_discarded();
         let Some(record) = records.iter().find(of_report) else { return Ok(run) };
         run.state = Some(record.state);
         run.estimated_cost = record.cost.as_ref().map(|cost| cost.total.dollars());

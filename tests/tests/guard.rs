@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
 
 use aws_sdk_s3control::types::{JobStatus, RequestedJobStatus};
+use cloud::front::{Fault, When};
 use cloud::identity::AccountId;
+use e2e::notices::Notice;
 use e2e::route::{DESTINATION_BUCKET, Route, SOURCE_BUCKET};
 use serde_json::Value;
 use transship::cost::Over;
@@ -170,16 +172,54 @@ async fn a_newer_report_takes_the_place_of_a_run_that_still_waits() {
     let route = with_objects(&[("MaxObjectsPerRun", "2")]).await;
     let first = deliver(&route).await;
     assert_eq!(first.state, State::Waiting);
+    finding(&tick(&route).await, &first);
     put(&route, 3..5).await;
     let second = deliver(&route).await;
     let first = again(&route, &first).await;
-    assert_eq!((first.state, status(&route, &first).await), (State::Failed, JobStatus::Cancelled));
+    assert_eq!((first.state, status(&route, &first).await), (State::Superseded, JobStatus::Cancelled));
+    assert_eq!(first.outcome.as_ref().unwrap().carried_over, 3);
     let plan = second.plan.as_ref().unwrap();
     assert_eq!((second.state, plan.objects, plan.carried_over), (State::Waiting, 5, 3));
     let answer = tick(&route).await;
+    // Nothing has failed: it is told of once, and nobody is alarmed but of the run that waits now.
+    let about = |notice: &&Notice| notice.told["run"] == first.run.as_str();
+    let notices = route.notices().unwrap();
+    let told: Vec<&Notice> = notices.iter().filter(about).collect();
+    assert_eq!((told.len(), &told[0].told["outcome"]), (1, &"superseded".into()), "{notices:#?}");
+    assert!(told[0].text.contains("a newer report came"), "{}", told[0].text);
+    let over = format!("RESOLVED: job {} of run {} waits", first.jobs[0].id, first.run);
+    assert!(notices.iter().any(|notice| notice.text.contains(&over)), "{over}: {notices:#?}");
+    let status: Value = serde_json::from_slice(&route.kept("ledger/status.json").await.unwrap().unwrap()).unwrap();
+    let summary = status["runs"].as_array().unwrap().iter().find(|run| run["run"] == first.run.as_str()).unwrap();
+    assert_eq!((&summary["state"], &summary["severity"]), (&"superseded".into(), &"note".into()));
+    let failed =
+        route.cloud.functions().logs("settle-job").into_iter().filter(|line| line.contains("\"RunsFailed\":1"));
+    assert_eq!(failed.count(), 0, "no alarm counts it");
     obey(&route, finding(&answer, &second), "Ready").await;
     let second = again(&route, &second).await;
     assert_eq!((second.state, second.outcome.unwrap().copied, copies(&route).await), (State::Copied, 5, 5));
+}
+
+/// Whoever closes the run after a crash knows by the job who cancelled it, and why.
+#[tokio::test]
+async fn a_crash_after_the_cancelling_does_not_make_the_run_a_failed_one() {
+    let route = with_objects(&[("MaxObjectsPerRun", "2")]).await;
+    let first = deliver(&route).await;
+    route.cloud.faults().script_for("create-job", |seen| {
+        if seen.operation == "UpdateJobStatus" { Fault::Crash(When::After) } else { Fault::None }
+    });
+    route.cloud.clock().turn(DAY);
+    route.deliver().await.unwrap();
+    route.cloud.activity().settled().await;
+    route.cloud.faults().clear();
+    assert_eq!(status(&route, &first).await, JobStatus::Cancelled);
+    tick(&route).await;
+    assert_eq!(again(&route, &first).await.state, State::Superseded);
+    let carried = |run: &RunRecord| run.plan.as_ref().is_some_and(|plan| plan.carried_over == 3);
+    assert!(
+        route.records().await.unwrap().iter().any(|run| run.run != first.run && carried(run)),
+        "the next is planned"
+    );
 }
 
 #[tokio::test]
@@ -203,7 +243,7 @@ async fn everything_is_counted_and_guarded_and_the_newest_report_alone_waits() {
     put(&route, 3..5).await;
     let second = deliver(&route).await;
     let first = again(&route, &first).await;
-    assert_eq!((first.state, status(&route, &first).await), (State::Failed, JobStatus::Cancelled));
+    assert_eq!((first.state, status(&route, &first).await), (State::Superseded, JobStatus::Cancelled));
     assert_eq!(second.cost.as_ref().map(|cost| (cost.objects, cost.bytes)), Some((5, 5000)));
     obey(&route, finding(&tick(&route).await, &second), "Ready").await;
     assert_eq!((again(&route, &second).await.state, copies(&route).await), (State::Copied, 5));

@@ -3,13 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cloud::batch::JobScript;
 use cloud::batch::report::TaskFailure;
 use cloud::front::{Fault, When};
-use e2e::route::{Route, SOURCE_BUCKET};
+use e2e::route::{MANIFEST_BUCKET, Route, SOURCE_BUCKET};
 use serde_json::Value;
-use transship::ledger::RunRecord;
+use transship::ledger::{RunRecord, State};
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
@@ -194,6 +195,41 @@ async fn an_event_that_nobody_could_be_told_of_ends_in_the_queue_of_failures() {
     tick(&route).await.unwrap();
     assert_eq!(route.subjects().unwrap(), ["Transship demo: copied: 3 copied, 0 failed"], "at once");
     assert_eq!(measured(&route), 3, "and no second time");
+}
+
+/// Of two runs one cannot be noted: what was measured of the other is not lost with it, and nothing is measured twice.
+#[tokio::test]
+async fn a_run_that_cannot_be_told_does_not_take_the_others_with_it() {
+    for unlucky in [0, 1] {
+        let route = with_objects(&[("CopyMode", "Everything")]).await;
+        let none = aws_sdk_s3::types::NotificationConfiguration::builder().build();
+        let quiet = route.destination.s3.put_bucket_notification_configuration().bucket(MANIFEST_BUCKET);
+        quiet.notification_configuration(none).send().await.unwrap();
+        for _ in 0..2 {
+            route.cloud.clock().turn(24 * HOUR);
+            let report = route.deliver().await.unwrap();
+            route.create_job(&e2e::events::created(&report, None, None)).await.unwrap().unwrap();
+            route.cloud.activity().settled().await;
+        }
+        let path = format!("/ledger/runs/{}/", route.records().await.unwrap()[unlucky].run);
+        let puts = AtomicUsize::new(0);
+        route.cloud.faults().script_for("settle-job", move |seen| {
+            let (code, message) = ("AccessDenied", "by the test");
+            let denied = Fault::Answer { status: 403, code, message, when: When::Before };
+            let is_record = seen.operation == "PutObject" && seen.path.contains(&path);
+            // The first one closes it.
+            if is_record && puts.fetch_add(1, Ordering::SeqCst) > 0 { denied } else { Fault::None }
+        });
+        let failed = tick(&route).await.unwrap_err();
+        assert!(failed["errorMessage"].as_str().unwrap().contains("by the test"), "{failed}");
+        assert!(route.records().await.unwrap().iter().all(|run| run.state == State::Copied));
+        assert_eq!((route.notices().unwrap().len(), measured(&route)), (1, 3), "the other one ({unlucky})");
+        route.cloud.faults().clear();
+        for _ in 0..2 {
+            tick(&route).await.unwrap();
+            assert_eq!((route.notices().unwrap().len(), measured(&route)), (2, 6), "each once ({unlucky})");
+        }
+    }
 }
 
 #[tokio::test]

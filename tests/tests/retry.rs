@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cloud::batch::report::TaskFailure;
 use cloud::batch::{JobScript, WholeFailure};
-use e2e::route::{Route, SOURCE_BUCKET};
+use cloud::front::Fault;
+use e2e::route::{MANIFEST_BUCKET, Route, SOURCE_BUCKET};
 use serde_json::{Value, json};
 use transship::ledger::{Action, State};
 
@@ -80,4 +82,51 @@ async fn a_retry_is_refused_while_a_run_is_open_and_where_nothing_is_carried_ove
     let route = after(JobScript::default()).await;
     assert_eq!(retry(&route, "2026-01-01T00-00Z-abc").await["outcome"], "empty");
     assert_eq!(route.keys_below("ledger/actions/").await.unwrap(), Vec::<String>::new());
+}
+
+/// Somebody else writes `baseline.json` between its plan and its commit: the plan is given up, and made anew.
+#[tokio::test]
+async fn a_retry_that_comes_second_plans_anew_and_leaves_nothing_open() {
+    let fails = WholeFailure { after: 0, code: "TooBad", reason: "by the test" };
+    let route = after(JobScript { fails: Some(fails), ..JobScript::default() }).await;
+    let first = route.records().await.unwrap().pop().unwrap();
+    // Closes the run; what follows is the retry alone.
+    route.settle_job().await.unwrap().unwrap();
+    let s3 = route.destination.s3.clone();
+    let commits = AtomicUsize::new(0);
+    route.cloud.faults().script_for("create-job", move |seen| {
+        let commit = seen.operation == "PutObject" && seen.path.ends_with("/ledger/baseline.json");
+        if commit && commits.fetch_add(1, Ordering::SeqCst) == 0 {
+            Fault::First(moved(s3.clone()))
+        } else {
+            Fault::None
+        }
+    });
+    let answer = retry(&route, first.run.as_str()).await;
+    assert_eq!(answer["outcome"], "created", "{answer}");
+    let records = route.records().await.unwrap();
+    let mut states: Vec<(State, usize)> = records
+        .iter()
+        .filter(|record| record.run != first.run)
+        .map(|record| (record.state, record.jobs.len()))
+        .collect();
+    states.sort_by_key(|(_, jobs)| *jobs);
+    assert_eq!(states, [(State::Superseded, 0), (State::Copied, 1)], "{records:#?}");
+    assert_eq!(
+        (route.job_ids().await.unwrap().len(), route.baseline().await.unwrap().unwrap().carry_over),
+        (2, vec![])
+    );
+    assert_eq!(route.keys_below("ledger/actions/").await.unwrap().len(), 1, "asked for once");
+}
+
+/// Writes `baseline.json` once more, as others do.
+fn moved(s3: aws_sdk_s3::Client) -> futures::future::BoxFuture<'static, ()> {
+    Box::pin(async move {
+        let key = "ledger/baseline.json";
+        let got = s3.get_object().bucket(MANIFEST_BUCKET).key(key).send().await.unwrap();
+        let mut baseline: Value = serde_json::from_slice(&got.body.collect().await.unwrap().to_vec()).unwrap();
+        baseline["writes"] = (baseline["writes"].as_u64().unwrap() + 1).into();
+        let body = serde_json::to_vec(&baseline).unwrap().into();
+        s3.put_object().bucket(MANIFEST_BUCKET).key(key).body(body).send().await.unwrap();
+    })
 }

@@ -7,8 +7,12 @@ use std::sync::Arc;
 
 use cloud::batch::report::TaskFailure;
 use cloud::batch::{JobScript, ReportScript, WholeFailure};
-use e2e::route::{Route, SOURCE_BUCKET};
-use transship::ledger::{CarriedOver, RunRecord, State};
+use cloud::front::Fault;
+use e2e::large::Sparse;
+use e2e::route::{MANIFEST_BUCKET, Route, SOURCE_BUCKET};
+use serde_json::{Value, json};
+use transship::job::JobKind;
+use transship::ledger::{CarriedOver, RunRecord, State, Stuck};
 
 const OBJECTS: u64 = 6;
 
@@ -149,4 +153,151 @@ async fn an_object_that_fails_run_after_run_is_named_until_it_is_copied() {
     let (_, copying) = then_next(&route, &run).await;
     let (copying, empty) = then_next(&route, &copying).await;
     assert_eq!((copying.state, copying.outcome.unwrap().stuck, empty.state), (State::Copied, None, State::Empty));
+}
+
+/// What the schedule's invocation finds, by name.
+async fn found(route: &Route) -> Vec<String> {
+    let answer: Value = route.settle_job().await.unwrap().unwrap();
+    route.cloud.activity().settled().await;
+    let findings = answer["findings"].as_array().unwrap().iter();
+    findings.map(|finding| finding["name"].as_str().unwrap().to_owned()).collect()
+}
+
+fn stuck(run: &RunRecord) -> Option<Stuck> {
+    run.outcome.clone().unwrap().stuck
+}
+
+fn resolved(route: &Route) -> usize {
+    let over = |text: &str| text.contains("RESOLVED: 1 object has failed in 3 runs in a row or more");
+    route.notices().unwrap().iter().filter(|notice| over(&notice.text)).count()
+}
+
+/// A whole plan that is carried over says nothing of any one object: neither that it failed once more, nor that it did not.
+#[tokio::test]
+async fn a_plan_that_is_carried_over_whole_neither_ends_nor_renews_how_often_an_object_has_failed() {
+    const DENIED: &[(&str, u16, &str)] = &[("an object+1", 403, "AccessDenied")];
+    let whole = |route: &Route| {
+        let fails = WholeFailure { after: 0, code: "TooBad", reason: "by the test" };
+        route.cloud.jobs().script(move |_| JobScript { fails: Some(fails.clone()), ..JobScript::default() });
+    };
+    let route = with_objects(&[("StuckAfterRuns", "3")]).await;
+    failing(&route, DENIED);
+    let one = deliver(&route).await;
+    let (_, two) = then_next(&route, &one).await;
+    whole(&route);
+    let (two, three) = then_next(&route, &two).await;
+    let (three, four) = then_next(&route, &three).await;
+    failing(&route, DENIED);
+    let (four, five) = then_next(&route, &four).await;
+    assert_eq!((two.state, three.state, four.state), (State::CopiedWithFailures, State::Failed, State::Failed));
+    assert_eq!((stuck(&two), stuck(&three), stuck(&four)), (None, None, None), "it has failed twice");
+    assert_eq!(found(&route).await, ["stuck"], "for the third time");
+
+    route.cloud.jobs().script(|_| JobScript { report: ReportScript::Missing, ..JobScript::default() });
+    let (five, six) = then_next(&route, &five).await;
+    let third = stuck(&five).unwrap();
+    assert_eq!((third.runs, third.objects, third.examples[0].as_str()), (3, 1, "an object+1"));
+    whole(&route);
+    let (six, seven) = then_next(&route, &six).await;
+    assert_eq!((six.state, stuck(&six)), (State::CopiedWithFailures, Some(third.clone())), "its report was lost");
+    assert_eq!(found(&route).await, ["stuck"]);
+    route.create_job(&json!({ "action": "rebuild" })).await.unwrap().unwrap();
+    failing(&route, DENIED);
+    let (seven, eight) = then_next(&route, &seven).await;
+    assert_eq!((seven.state, stuck(&seven)), (State::Failed, Some(third.clone())), "it failed whole");
+    assert_eq!(eight.plan.as_ref().unwrap().objects, OBJECTS, "the baseline was forgotten");
+    assert_eq!(found(&route).await, ["stuck"]);
+    assert_eq!(resolved(&route), 0, "not before it is copied");
+    failing(&route, &[]);
+    let (eight, nine) = then_next(&route, &eight).await;
+    assert_eq!(stuck(&eight), Some(third), "once more, and the rebuild has not forgotten the others");
+    let (nine, _) = then_next(&route, &nine).await;
+    assert_eq!((nine.state, stuck(&nine)), (State::Copied, None));
+    assert_eq!((found(&route).await, resolved(&route)), (vec![], 1));
+}
+
+#[tokio::test]
+async fn an_object_that_is_stuck_and_gone_is_named_no_more() {
+    let route = with_objects(&[("StuckAfterRuns", "1")]).await;
+    failing(&route, &[("an object+1", 403, "AccessDenied")]);
+    let run = deliver(&route).await;
+    assert_eq!(found(&route).await, ["stuck"]);
+    route.source.s3.delete_object().bucket(SOURCE_BUCKET).key("an object+1").send().await.unwrap();
+    let (run, empty) = then_next(&route, &run).await;
+    assert_eq!((stuck(&run).is_some(), empty.state), (true, State::Empty));
+    assert_eq!(found(&route).await, Vec::<String>::new());
+}
+
+/// Planning makes a full run where a list is gone: closing that run must not need the list either.
+#[tokio::test]
+async fn a_list_of_failed_tasks_that_is_gone_keeps_no_run_open() {
+    let route = with_objects(&[]).await;
+    failing(&route, &[("an object+1", 403, "AccessDenied")]);
+    let first = deliver(&route).await;
+    let CarriedOver::Keys(list) = route.baseline().await.unwrap().unwrap().carry_over.remove(0).which else { panic!() };
+    let gone = route.destination.s3.delete_object().bucket(MANIFEST_BUCKET).key(list.key.as_str());
+    gone.set_version_id(list.version_id).send().await.unwrap();
+    let (_, full) = then_next(&route, &first).await;
+    assert_eq!(full.plan.as_ref().unwrap().objects, OBJECTS);
+    assert_eq!(found(&route).await, Vec::<String>::new());
+    let (full, _) = then_next(&route, &full).await;
+    assert_eq!(full.state, State::CopiedWithFailures, "{full:#?}");
+    let outcome = full.outcome.unwrap();
+    assert_eq!((outcome.failed, outcome.carried_over), (1, 1));
+    assert!(outcome.findings[0].contains("cannot be read any more"), "{:?}", outcome.findings);
+}
+
+/// A run of a copy job and one for an object over 5 GB, of which `this` goes by the script.
+async fn with_two_jobs(this: JobKind, script: JobScript) -> (Route, RunRecord) {
+    let route = with_objects(&[]).await;
+    let large = route.source.s3.put_object().bucket(SOURCE_BUCKET).key("large");
+    Sparse { size: 6_000_000_000, part: None, seed: 7 }.put(large).await.unwrap();
+    route.cloud.jobs().script(move |job| {
+        let is_large = job.spec.operation_name() == "LambdaInvoke";
+        if is_large == (this == JobKind::Large) { script.clone() } else { JobScript::default() }
+    });
+    let run = deliver(&route).await;
+    let kinds: Vec<JobKind> = run.jobs.iter().map(|job| job.kind).collect();
+    assert_eq!(kinds, [JobKind::Copy, JobKind::Large]);
+    (route, run)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_of_two_jobs_of_which_one_fails_whole_is_failed() {
+    let fails = WholeFailure { after: 0, code: "TooBad", reason: "by the test" };
+    for (kind, carried) in [(JobKind::Copy, OBJECTS), (JobKind::Large, 1)] {
+        let script = JobScript { fails: Some(fails.clone()), ..JobScript::default() };
+        let (route, run) = with_two_jobs(kind, script).await;
+        route.cloud.jobs().script(|_| JobScript::default());
+        let (run, next) = then_next(&route, &run).await;
+        let outcome = run.outcome.as_ref().unwrap();
+        let counts = (outcome.copied, outcome.carried_over);
+        assert_eq!((run.state, counts), (State::Failed, (OBJECTS + 1 - carried, carried)), "{kind:?}: {outcome:#?}");
+        assert_eq!((next.carried.len(), next.carried[0].kind, next.carried[0].objects), (1, kind, carried));
+        let (next, _) = then_next(&route, &next).await;
+        assert_eq!(next.state, State::Copied, "{kind:?}");
+    }
+}
+
+/// While one job of a run has not ended, the completion reports of the others are not read: they would be again each time.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_completion_report_is_read_before_all_jobs_of_a_run_have_ended() {
+    let (route, run) = with_two_jobs(JobKind::Large, JobScript { stays_active: true, ..JobScript::default() }).await;
+    let of_copies = format!("reports/job-{}/", run.jobs[0].id);
+    assert!(!route.keys_below(&of_copies).await.unwrap().is_empty(), "it is there");
+    let read = |route: &Route| {
+        let seen = route.cloud.faults().seen();
+        seen.iter().filter(|seen| seen.operation == "GetObject" && seen.path.contains(&of_copies)).count()
+    };
+    route.cloud.faults().script_for("settle-job", |_| Fault::None);
+    found(&route).await;
+    assert_eq!((read(&route), then_state(&route, &run).await), (0, State::Open));
+    assert!(route.cloud.jobs().let_go(&route.cloud, &run.jobs[1].id));
+    route.cloud.activity().settled().await;
+    assert_eq!(then_state(&route, &run).await, State::Copied);
+    assert!(read(&route) > 0);
+}
+
+async fn then_state(route: &Route, run: &RunRecord) -> State {
+    route.records().await.unwrap().into_iter().find(|record| record.run == run.run).unwrap().state
 }

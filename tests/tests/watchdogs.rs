@@ -34,12 +34,19 @@ async fn told(route: &Route, before: usize) -> Notice {
     notice.clone()
 }
 
+async fn inventory(route: &Route) -> aws_sdk_s3::types::InventoryConfiguration {
+    let get = route.source.s3.get_bucket_inventory_configuration().bucket(SOURCE_BUCKET).id(INVENTORY_ID);
+    get.send().await.unwrap().inventory_configuration.unwrap()
+}
+
 async fn change_inventory(route: &Route, change: fn(&mut aws_sdk_s3::types::InventoryConfiguration)) {
-    let s3 = &route.source.s3;
-    let got = s3.get_bucket_inventory_configuration().bucket(SOURCE_BUCKET).id(INVENTORY_ID).send().await.unwrap();
-    let mut configuration = got.inventory_configuration.unwrap();
+    let mut configuration = inventory(route).await;
     change(&mut configuration);
-    let put = s3.put_bucket_inventory_configuration().bucket(SOURCE_BUCKET).id(INVENTORY_ID);
+    put_inventory(route, configuration).await;
+}
+
+async fn put_inventory(route: &Route, configuration: aws_sdk_s3::types::InventoryConfiguration) {
+    let put = route.source.s3.put_bucket_inventory_configuration().bucket(SOURCE_BUCKET).id(INVENTORY_ID);
     put.inventory_configuration(configuration).send().await.unwrap();
 }
 
@@ -56,6 +63,84 @@ async fn an_inventory_that_is_disabled_is_told_and_that_it_is_back() {
     route.cloud.clock().turn(7 * HOUR);
     let notice = told(&route, 1).await;
     assert!(notice.subject.contains("resolved: inventory configuration"), "{notice:#?}");
+}
+
+/// What is altered, by whom ever, and what is told of it.
+type Alteration = (fn(&mut aws_sdk_s3::types::InventoryConfiguration), &'static str);
+
+#[tokio::test]
+async fn an_inventory_that_is_altered_is_told_and_that_it_is_put_back() {
+    use aws_sdk_s3::types::{InventoryFilter, InventoryFrequency, InventoryIncludedObjectVersions, InventorySchedule};
+    let alterations: [Alteration; 6] = [
+        (
+            |configuration| configuration.optional_fields.as_mut().unwrap().retain(|field| field.as_str() != "ETag"),
+            "ETag",
+        ),
+        (
+            |configuration| {
+                let weekly = InventorySchedule::builder().frequency(InventoryFrequency::Weekly).build().unwrap();
+                configuration.schedule = Some(weekly);
+            },
+            "Weekly",
+        ),
+        (|configuration| s3_destination(configuration).prefix = Some("elsewhere".to_owned()), "elsewhere"),
+        (
+            |configuration| s3_destination(configuration).bucket = "arn:aws:s3:::another-bucket".to_owned(),
+            "another-bucket",
+        ),
+        (|configuration| configuration.included_object_versions = InventoryIncludedObjectVersions::All, "All"),
+        (
+            |configuration| configuration.filter = Some(InventoryFilter::builder().prefix("part/").build().unwrap()),
+            "part/",
+        ),
+    ];
+    for (alter, word) in alterations {
+        let route = with_objects().await;
+        tick(&route).await;
+        let before = inventory(&route).await;
+        change_inventory(&route, alter).await;
+        route.cloud.clock().turn(7 * HOUR);
+        let notice = told(&route, 0).await;
+        assert!(notice.subject.contains("alarm: inventory configuration: "), "{word}: {notice:#?}");
+        assert!(notice.text.contains(word), "{word}: {}", notice.text);
+        let (_, do_next) = notice.text.split_once("What to do: ").unwrap();
+        assert!(do_next.contains("deploy the stack with SetupAgain"), "{word}: {}", notice.text);
+        put_inventory(&route, before).await;
+        route.cloud.clock().turn(7 * HOUR);
+        let notice = told(&route, 1).await;
+        assert!(notice.subject.contains("resolved: inventory configuration"), "{word}: {notice:#?}");
+    }
+}
+
+fn s3_destination(
+    configuration: &mut aws_sdk_s3::types::InventoryConfiguration,
+) -> &mut aws_sdk_s3::types::InventoryS3BucketDestination {
+    configuration.destination.as_mut().unwrap().s3_bucket_destination.as_mut().unwrap()
+}
+
+/// S3's test event and the schedule come before setup has done its part.
+#[tokio::test]
+async fn what_is_missing_while_the_stack_is_being_deployed_is_told_only_if_it_lasts() {
+    for mended in [true, false] {
+        let route = with_objects().await;
+        let before = inventory(&route).await;
+        change_inventory(&route, |configuration| configuration.is_enabled = false).await;
+        // As if nobody had looked yet.
+        let watch = route.destination.s3.delete_object().bucket(e2e::route::MANIFEST_BUCKET).key("ledger/watch.json");
+        watch.send().await.unwrap();
+        let answer = route.settle_job().await.unwrap().unwrap();
+        assert_eq!(answer["findings"][0]["severity"], "warning", "{answer:#}");
+        if mended {
+            put_inventory(&route, before).await;
+        }
+        for _ in 0..6 {
+            route.cloud.clock().turn(HOUR / 4);
+            tick(&route).await;
+        }
+        let subjects = route.subjects().unwrap();
+        assert_eq!(subjects.len(), usize::from(!mended), "{subjects:?}");
+        assert!(mended || subjects[0].contains("alarm: inventory configuration"), "{subjects:?}");
+    }
 }
 
 #[tokio::test]

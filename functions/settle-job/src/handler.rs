@@ -42,6 +42,11 @@ const DENIED: Duration = Duration::from_secs(20);
 const CHECK_EVERY: SignedDuration = SignedDuration::from_hours(6);
 /// How soon again while it cannot see all: sooner than a warning is told.
 const CHECK_AGAIN: SignedDuration = SignedDuration::from_mins(25);
+/// While a stack is being deployed, S3's test event and the schedule come before setup has done its part: what is wrong then
+/// is a warning, and looked at again, for so long after the first look.
+const DEPLOYING: SignedDuration = SignedDuration::from_mins(30);
+/// How soon again.
+const CHECK_DEPLOYED: SignedDuration = SignedDuration::from_mins(10);
 /// As long as setup may take, by template.yaml.
 const CHECK_TAKES: Duration = Duration::from_mins(5);
 /// What has to be left of this function's time when setup has answered: for the status page, for telling, and for the answer.
@@ -122,7 +127,13 @@ impl Handler {
             Raised { name: name.to_owned(), about: String::new(), finding }
         };
         let mut unheard = None;
-        let every = if watched.unseen.is_empty() { CHECK_EVERY } else { CHECK_AGAIN };
+        let is_new = |at: Timestamp| at.duration_since(watched.since) < DEPLOYING;
+        let every = match watched.checked {
+            Some(checked) if is_new(checked) && !watched.wrong.is_empty() => CHECK_DEPLOYED,
+            _ if !watched.unseen.is_empty() => CHECK_AGAIN,
+            _ => CHECK_EVERY,
+        };
+        let is_new = is_new(now);
         if watched.checked.is_none_or(|at| now.duration_since(at) >= every) {
             let answer = tokio::time::timeout(within, others::check(&self.patient, setup)).await;
             match answer.unwrap_or_else(|_| Err("no time was left to wait for it".to_owned())) {
@@ -137,7 +148,8 @@ impl Handler {
             }
         }
         let wrong = watched.wrong.iter().map(|(check, (what, do_next))| {
-            Raised::alarm(format!("setup {check}"), format!("{check}: {what}"), do_next)
+            let (name, what) = (format!("setup {check}"), format!("{check}: {what}"));
+            if is_new { warning(&name, what, do_next) } else { Raised::alarm(name, what, do_next) }
         });
         let unseen = watched.unseen.iter().map(|(check, (what, do_next))| {
             warning(&format!("setup {check}"), format!("{check} cannot be looked at: {what}"), do_next)

@@ -9,7 +9,7 @@
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use transship::error::AwsError;
-use transship::ledger::{Kept, RunRecord, State, Watch};
+use transship::ledger::{Kept, RunRecord, Watch};
 use transship::names::ObjectKey;
 use transship::notice::{Finding, Found, Links, Message, Metric, Notices, Severity, Topic};
 use transship::notice::{of_findings, of_route, of_run};
@@ -133,16 +133,13 @@ impl Teller<'_> {
         let record = run.value.clone();
         let message = Message::of_run(&self.links, &record, found);
         let wanted = self.topic.is_some() && self.notices.want(message.severity);
-        let mut run = run;
-        if wanted {
-            let Some(telling) = self.runner.set_about_telling(key, run).await? else { return Ok(false) };
-            run = telling;
-            if !self.publish(&message, told).await {
-                if self.runner.not_told(key, run).await? {
-                    told.measure(&record);
-                }
-                return Ok(false);
+        // Where nobody is to be told, too: of two at the same moment one measures.
+        let Some(run) = self.runner.set_about_telling(key, run).await? else { return Ok(false) };
+        if wanted && !self.publish(&message, told).await {
+            if self.runner.not_told(key, run).await? {
+                told.measure(&record);
             }
+            return Ok(false);
         }
         if self.runner.told(key, run).await? {
             tracing::info!(run = %record.run, subject = message.subject, text = message.text, "told");
@@ -208,7 +205,7 @@ const ROUNDS: usize = 5;
 
 /// Whether a run is closed, and nobody has been told what came of it.
 fn is_untold(record: &RunRecord) -> bool {
-    record.told.is_none() && record.state.is_closed() && record.state != State::Superseded
+    record.told.is_none() && record.state.is_closed() && !record.is_discarded()
 }
 
 fn findings(raised: &[Raised]) -> Vec<Finding> {

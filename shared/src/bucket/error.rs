@@ -82,6 +82,12 @@ impl BucketError {
             Self::TooLarge { .. } | Self::ETag { .. } | Self::Taken { .. } | Self::Gone { .. } => Class::Permanent,
         }
     }
+
+    /// Whether an object that was there is gone, or is another now: no later try can read it.
+    pub fn is_lost(&self) -> bool {
+        let codes = ["NoSuchKey", "NoSuchVersion", "PreconditionFailed", "InvalidRange"];
+        matches!(self, Self::Aws { error, .. } if codes.contains(&error.code.as_str()))
+    }
 }
 
 /// S3 answers 403 as well when the bucket is not the expected owner's, or when a missing object may not be listed.

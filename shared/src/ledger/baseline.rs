@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{RunRecord, SCHEMA};
+use super::{RunRecord, SCHEMA, Stuck};
 use crate::bucket::Written;
 use crate::config::Route;
 use crate::job::{JobKind, RunId, Submitted};
@@ -88,9 +88,23 @@ pub struct CarryOver {
     /// Which of the run's jobs was to copy them.
     #[serde(default, skip_serializing_if = "JobKind::is_copy")]
     pub kind: JobKind,
+    /// Which of them have failed in many runs in a row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stuck: Option<Stuck>,
+    /// Of a whole plan: the lists, as of [`CarriedOver::Keys`], that say in how many runs in a row some of its objects had failed
+    /// before. Nobody knows of any one of them whether it has failed once more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub counted_in: Vec<Written>,
     /// Which.
     #[serde(flatten)]
     pub which: CarriedOver,
+}
+
+impl CarryOver {
+    /// Objects of `run`, none of them known to have failed before.
+    pub fn new(run: &RunId, reason: String, objects: u64, kind: JobKind, which: CarriedOver) -> Self {
+        Self { run: run.clone(), reason, objects, kind, stuck: None, counted_in: Vec::new(), which }
+    }
 }
 
 /// Which objects are carried over.

@@ -8,6 +8,7 @@ use crate::config::{CopyMode, Route};
 use crate::cost::{Cost, Over};
 use crate::inventory::Report;
 pub use crate::job::report::ErrorGroup;
+use crate::job::report::Errors;
 use crate::job::{JobKind, JobRequest, RunId, Submitted};
 use crate::names::{ETag, ObjectKey, RouteName};
 use crate::plan::Plan;
@@ -97,7 +98,8 @@ pub enum State {
     /// Planned, to be looked at: it never has a job.
     #[serde(rename = "previewed")]
     Previewed,
-    /// Never committed: the baseline moved on.
+    /// The baseline moved on before it was committed; or its jobs still waited for a person when a newer report came, whose run
+    /// takes its plan over.
     #[serde(rename = "superseded")]
     Superseded,
 }
@@ -211,6 +213,19 @@ pub struct Stuck {
     pub examples: Vec<ObjectKey>,
 }
 
+impl Stuck {
+    /// These together; none if there is none.
+    pub fn of_all<'a>(all: impl IntoIterator<Item = &'a Self>) -> Option<Self> {
+        all.into_iter().cloned().reduce(|mut one, other| {
+            one.runs = one.runs.min(other.runs);
+            one.objects += other.objects;
+            one.examples.extend(other.examples);
+            one.examples.truncate(Errors::EXAMPLES);
+            one
+        })
+    }
+}
+
 impl RunRecord {
     /// A run of `report` with nothing in it yet.
     pub fn new(route: &Route, mode: CopyMode, report: &Report, now: Timestamp) -> Self {
@@ -238,6 +253,11 @@ impl RunRecord {
             measured: None,
             told: None,
         }
+    }
+
+    /// Whether it was given up before it was committed: nothing ever came of it, and nobody need be told.
+    pub fn is_discarded(&self) -> bool {
+        self.state == State::Superseded && self.jobs.is_empty()
     }
 
     /// One line of what it would have copied.

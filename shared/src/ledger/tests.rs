@@ -65,8 +65,8 @@ fn carry(run: &str, reason: &str) -> CarryOver {
         etag: "cc".parse().unwrap(),
         version_id: None,
     };
-    let run = serde_json::from_value(run.into()).unwrap();
-    CarryOver { run, reason: reason.to_owned(), objects: 3, kind: JobKind::Copy, which: CarriedOver::Plan(manifest) }
+    let run: RunId = serde_json::from_value(run.into()).unwrap();
+    CarryOver::new(&run, reason.to_owned(), 3, JobKind::Copy, CarriedOver::Plan(manifest))
 }
 
 #[test]
@@ -88,6 +88,31 @@ fn another_destination_or_source_is_another_baseline() {
     assert!(!baseline.stands_for(&Route { destination_bucket: "elsewhere".parse().unwrap(), ..route() }));
     assert!(!baseline.stands_for(&Route { destination_prefix: Some("copies".parse().unwrap()), ..route() }));
     assert!(!baseline.stands_for(&Route { source_bucket: "elsewhere".parse().unwrap(), ..route() }));
+}
+
+/// What later releases added to carry-over: files of earlier ones have it not, and earlier ones pass over it.
+#[test]
+fn carry_over_has_what_was_counted_and_can_do_without() {
+    let plain = carry("r1", "failed");
+    let mut whole = plain.clone();
+    whole.stuck = Some(Stuck { runs: 5, objects: 1, examples: vec![ObjectKey::from_plain("k")] });
+    let etag = "ee".parse().unwrap();
+    let list = Written {
+        key: ObjectKey::from_plain("ledger/carry-over/r/j.csv"),
+        size: 9,
+        md5: String::new(),
+        etag,
+        version_id: None,
+    };
+    whole.counted_in = vec![list];
+    let mut json = serde_json::to_value(&whole).unwrap();
+    assert_eq!(serde_json::from_value::<CarryOver>(json.clone()).unwrap(), whole);
+    let fields = json.as_object_mut().unwrap();
+    assert!(fields.remove("stuck").is_some() && fields.remove("counted_in").is_some());
+    assert_eq!(serde_json::from_value::<CarryOver>(json.clone()).unwrap(), plain);
+    assert_eq!(serde_json::to_value(&plain).unwrap(), json, "nothing is written where there is nothing");
+    json["of_a_later_release"] = 7.into();
+    assert_eq!(serde_json::from_value::<CarryOver>(json).unwrap(), plain);
 }
 
 /// The shape of both files, pinned: a release that cannot read what an earlier one wrote loses the baseline.

@@ -269,6 +269,10 @@ fn advice(state: State) -> &'static str {
         State::Previewed => {
             "nothing: no job was made. The run's record in ledger/runs/ names the plan; CopyMode=Changes has it copied."
         }
+        State::Superseded => {
+            "nothing: the run of the newer report takes over all that this one was to copy; if it waits for a confirmation as \
+             well, it has a finding of its own."
+        }
         State::CopiedWithFailures => {
             "nothing at once. What failed is carried over to the next run. If the same objects fail again, the completion \
              report says why."

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 
 use super::PlanError;
 use super::error::of_io;
-use crate::bucket::{BucketError, Exactly, ManifestBucket, ObjectReader, Wanted};
+use crate::bucket::{Exactly, ManifestBucket, ObjectReader, Wanted};
 use crate::delta::{CarryOver, HashKey};
 use crate::job::Submitted;
 use crate::ledger;
@@ -97,9 +97,7 @@ pub(super) fn each(
 fn is_lost(error: &PlanError) -> bool {
     match error {
         PlanError::CarryOver { .. } => true,
-        PlanError::Bucket(BucketError::Aws { error, .. }) => {
-            matches!(error.code.as_str(), "NoSuchKey" | "NoSuchVersion" | "PreconditionFailed" | "InvalidRange")
-        }
+        PlanError::Bucket(error) => error.is_lost(),
         _ => false,
     }
 }

@@ -124,9 +124,8 @@ impl Asker<'_> {
     /// The keys that a record is about; none if its manifest is gone.
     async fn keys(&self, record: &Restores) -> Result<Vec<String>, PlanError> {
         let (bucket, runtime) = (self.bucket.clone(), Handle::current());
-        let (run, which) = (record.run.clone(), CarriedOver::Plan(record.manifest.clone()));
-        let kind = JobKind::Restore;
-        let list = ledger::CarryOver { run, reason: String::new(), objects: record.objects, kind, which };
+        let which = CarriedOver::Plan(record.manifest.clone());
+        let list = ledger::CarryOver::new(&record.run, String::new(), record.objects, JobKind::Restore, which);
         let read = move || {
             let mut keys = Vec::new();
             let mut take = |key: &ObjectKey| {

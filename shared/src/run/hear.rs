@@ -7,17 +7,17 @@ use std::time::Instant;
 use tokio::runtime::Handle;
 
 use super::{RunError, Runner};
-use crate::bucket::{BucketError, Exactly, ManifestBucket, ObjectReader, Upload, Wanted};
+use crate::bucket::{BucketError, Exactly, ManifestBucket, ObjectReader, Upload, Wanted, Written};
 use crate::job::JobRequest;
 use crate::job::report::{self, Errors, FailedTask, ReportError, ResultsFile, TaskStatus};
 use crate::large;
-use crate::ledger::{CarriedOver, RunRecord, Stuck, carried_keys};
+use crate::ledger::{CarriedOver, CarryOver, RunRecord, Stuck, carried_keys};
 use crate::names::{BucketName, EncodedKey, ObjectKey};
 
 /// The most of a report's manifest.json that is read.
 const LIMIT: u64 = 16 * 1024 * 1024;
 /// The most keys of carry-over whose earlier failures are counted on.
-const MOST_KNOWN: u64 = 500_000;
+const MOST_KNOWN: usize = 500_000;
 
 /// What a completion report says.
 #[derive(Debug)]
@@ -49,8 +49,8 @@ pub(super) struct Tally {
     pub(super) not_found: u64,
     pub(super) errors: Errors,
     pub(super) stuck: Option<Stuck>,
-    /// More was carried over than is counted on: every failure counts as the first.
-    pub(super) forgot: bool,
+    /// Why the failures of some count as their first, if they do.
+    pub(super) forgot: Option<String>,
 }
 
 impl Tally {
@@ -100,7 +100,7 @@ impl Runner {
             source: self.route.source_bucket.clone(),
             keys: carried_keys(&record.run, id),
             stuck_after: self.settings.stuck_after,
-            carried: record.carried.iter().map(|list| (list.which.clone(), list.objects)).collect(),
+            counted_in: counted_in(&record.carried),
             until,
         };
         let heard = tokio::task::spawn_blocking(move || listener.hear(&wanted)).await?;
@@ -115,6 +115,23 @@ impl Runner {
     }
 }
 
+/// The lists that say how often objects of this carry-over have failed, each once.
+pub(super) fn counted_in<'a>(carried: impl IntoIterator<Item = &'a CarryOver>) -> Vec<Written> {
+    let mut lists: Vec<Written> = Vec::new();
+    for list in carried {
+        let own = match &list.which {
+            CarriedOver::Keys(file) => Some(file),
+            CarriedOver::Plan(_) => None,
+        };
+        for file in own.into_iter().chain(&list.counted_in) {
+            if !lists.contains(file) {
+                lists.push(file.clone());
+            }
+        }
+    }
+    lists
+}
+
 /// Reads on a thread that may block.
 struct Listener {
     bucket: ManifestBucket,
@@ -123,7 +140,8 @@ struct Listener {
     /// Where the failed tasks' keys go.
     keys: ObjectKey,
     stuck_after: u32,
-    carried: Vec<(CarriedOver, u64)>,
+    /// The lists that say how often each object has failed.
+    counted_in: Vec<Written>,
     until: Instant,
 }
 
@@ -156,30 +174,53 @@ impl Listener {
         writeln!(keys, "{},{},{runs}", self.source, task.key.encode().as_str())
     }
 
-    /// How many runs in a row have not copied the objects that this run took over by their keys.
+    /// How many runs in a row have not copied the objects that this run took over. What cannot be told of them any more must not
+    /// keep it open.
     fn known(&self, tally: &mut Tally) -> Result<HashMap<ObjectKey, u32>, ReportError> {
         let mut known = HashMap::new();
-        let objects: u64 = self.carried.iter().map(|(_, objects)| objects).sum();
-        for (which, _) in &self.carried {
-            let CarriedOver::Keys(file) = which else { continue };
-            if objects > MOST_KNOWN {
-                tally.forgot = true;
-                break;
-            }
-            let read = |error| ReportError::Read { key: file.key.clone(), error };
-            let file = file.clone();
-            let wanted = Wanted { key: file.key, size: file.size, etag: Some(file.etag), version_id: file.version_id };
-            let mut rows = csv::ReaderBuilder::new();
-            for row in rows.has_headers(false).flexible(true).from_reader(self.reader(wanted)).into_records() {
-                let row = row.map_err(|error| read(io::Error::from(error)))?;
-                let runs = row.get(2).and_then(|runs| runs.parse().ok()).unwrap_or(1);
-                if let Some(Ok(key)) = row.get(1).map(|key| EncodedKey::new(key).decode()) {
-                    let most = known.entry(key).or_insert(runs);
-                    *most = runs.max(*most);
+        for list in &self.counted_in {
+            match self.counts(list, &mut known) {
+                Ok(()) if known.len() > MOST_KNOWN => {
+                    let forgot = "too much was carried over to count on how often each object has failed";
+                    tally.forgot = Some(forgot.to_owned());
+                    return Ok(HashMap::new());
                 }
+                Ok(()) => {}
+                Err(error) => match error.downcast::<BucketError>() {
+                    Ok(error) if !error.is_lost() => {
+                        return Err(ReportError::Read { key: list.key.clone(), error: io::Error::other(error) });
+                    }
+                    lost => {
+                        let error = lost.map_or_else(|error| error.to_string(), |error| error.to_string());
+                        tracing::warn!(key = %list.key, error, "how often objects have failed is not known any more");
+                        tally.forgot = Some(format!(
+                            "{} cannot be read any more: how often its objects have failed is counted anew",
+                            list.key
+                        ));
+                    }
+                },
             }
         }
         Ok(known)
+    }
+
+    /// Takes up what one list says, as far as there is room.
+    fn counts(&self, list: &Written, known: &mut HashMap<ObjectKey, u32>) -> io::Result<()> {
+        let (key, etag, version_id) = (list.key.clone(), Some(list.etag.clone()), list.version_id.clone());
+        let reader = self.reader(Wanted { key, size: list.size, etag, version_id });
+        let rows = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(reader);
+        for row in rows.into_records() {
+            let row = row?;
+            let runs = row.get(2).and_then(|runs| runs.parse().ok()).unwrap_or(1);
+            if let Some(Ok(key)) = row.get(1).map(|key| EncodedKey::new(key).decode()) {
+                let most = known.entry(key).or_insert(runs);
+                *most = runs.max(*most);
+            }
+            if known.len() > MOST_KNOWN {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn reader(&self, wanted: Wanted) -> ObjectReader {

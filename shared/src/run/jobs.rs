@@ -15,6 +15,9 @@ use crate::error::AwsError;
 /// How often a job that is being cancelled is looked at.
 const LOOKS: u32 = 3;
 
+/// Why a job is cancelled. By it whoever settles the run later knows that nobody else did it.
+const REPLACED: &str = "Transship: a newer inventory report has come; its run takes these objects over";
+
 impl Runner {
     /// What has become of a job. One that still waits for its confirmation is cancelled if a `newer` report is there.
     pub(super) async fn fate(&self, id: &str, newer: bool, time: &Time) -> Result<Fate, RunError> {
@@ -45,9 +48,7 @@ impl Runner {
     async fn cancel(&self, id: &str) -> Result<(), RunError> {
         tracing::info!(job_id = id, "cancelled: it waits for a confirmation, and a newer report has come");
         let request = self.control.update_job_status().account_id(self.route.account.as_str()).job_id(id);
-        let request = request
-            .requested_job_status(RequestedJobStatus::Cancelled)
-            .status_update_reason("Transship: a newer inventory report has come; its run takes these objects over");
+        let request = request.requested_job_status(RequestedJobStatus::Cancelled).status_update_reason(REPLACED);
         match request.send().await {
             Ok(_) => Ok(()),
             // Somebody confirmed or cancelled it in between: the next look tells.
@@ -68,6 +69,7 @@ fn fate(job: &JobDescriptor) -> Fate {
     let ended = |whole: bool| {
         Fate::Ended(Ended {
             whole,
+            replaced: job.status() == Some(&JobStatus::Cancelled) && job.status_update_reason() == Some(REPLACED),
             total: count(done.and_then(ProgressSummary::total_number_of_tasks)),
             succeeded: count(done.and_then(ProgressSummary::number_of_tasks_succeeded)),
             failed: count(done.and_then(ProgressSummary::number_of_tasks_failed)),

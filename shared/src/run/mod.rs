@@ -1,6 +1,6 @@
 //! The handling of one inventory report, from plan to jobs, by the commit protocol: plan, record, swap of
 //! `baseline.json` (the commit), CreateJob, job ids. Calls S3 and S3 Control; what it decides, `ledger`, `plan` and
-//! [`settle`] decide.
+//! [`verdict`] decide.
 //!
 //! Every step can be cut off and done again by anybody: each writes only what is not there yet, or in place of exactly what
 //! it read.
@@ -20,14 +20,15 @@ mod restores;
 mod retry;
 mod settle;
 mod tend;
+mod verdict;
 mod watch;
 
 pub use error::RunError;
 pub use rebuild::Rebuilt;
 pub use reports::{Reports, Waiting};
 pub use retry::Retried;
-pub use settle::REPORT_COMES_WITHIN;
 pub use tend::{EVENTS_COME_WITHIN, Tended};
+pub use verdict::REPORT_COMES_WITHIN;
 pub use watch::{
     Changed, Due, Frequency, Patience, Raised, TELL_AGAIN, TELLING, WARNING_LASTS, due, is_telling, see, watch,
 };

@@ -66,7 +66,7 @@ impl Runner {
         for listed in self.bucket().all_below(RUNS, None).await.map_err(LedgerError::from)?.into_iter().rev() {
             let Some(record) = self.readable(&listed.key).await? else { continue };
             let was_committed =
-                record.mode == CopyMode::Changes && !matches!(record.state, State::Planned | State::Superseded);
+                record.mode == CopyMode::Changes && record.state != State::Planned && !record.is_discarded();
             if !was_committed {
                 continue;
             }

@@ -1,6 +1,7 @@
 //! Restores from an archive: what a restore job has come to, and which objects can be read by it. Calls S3.
 
-use super::settle::{Ended, Part};
+use super::settle::Ended;
+use super::verdict::Part;
 use super::{RunError, Runner};
 use crate::delta::HashKey;
 use crate::inventory::Report;
@@ -18,7 +19,7 @@ impl Runner {
         ended: &Ended,
     ) -> Result<Part, RunError> {
         let Ended { whole, succeeded, failed, .. } = *ended;
-        let mut part = Part::of_restores(succeeded, whole);
+        let mut part = Part::of_restores(succeeded, ended);
         let why = ended.why.first().map(|why| format!(" ({})", excerpt(why))).unwrap_or_default();
         if !whole {
             part.findings.push(format!(

@@ -189,15 +189,22 @@ impl Runner {
     /// somebody else has written it meanwhile.
     pub async fn not_told(&self, key: &ObjectKey, record: Kept<RunRecord>) -> Result<bool, RunError> {
         let measured = record.value.measured.or_else(|| Some(self.bucket().now()));
-        let not_told = RunRecord { telling: None, measured, ..record.value };
-        Ok(self.ledger.swap(key, not_told, &record.etag).await?.is_ok())
+        self.noted(key, RunRecord { telling: None, measured, ..record.value }, &record.etag).await
     }
 
     /// Notes that somebody was told what came of a run, and that it is measured; false if somebody else has noted it.
     pub async fn told(&self, key: &ObjectKey, record: Kept<RunRecord>) -> Result<bool, RunError> {
         let now = self.bucket().now();
         let measured = record.value.measured.or(Some(now));
-        let told = RunRecord { telling: None, told: Some(now), measured, ..record.value };
-        Ok(self.ledger.swap(key, told, &record.etag).await?.is_ok())
+        self.noted(key, RunRecord { telling: None, told: Some(now), measured, ..record.value }, &record.etag).await
+    }
+
+    /// A write whose answer was lost and that the SDK sent again meets itself. Nobody else writes the same: of those who set
+    /// about telling, one does.
+    async fn noted(&self, key: &ObjectKey, record: RunRecord, read: &ETag) -> Result<bool, RunError> {
+        if self.ledger.swap(key, record.clone(), read).await?.is_ok() {
+            return Ok(true);
+        }
+        Ok(self.ledger.run(key).await?.is_some_and(|now| now.value == record))
     }
 }

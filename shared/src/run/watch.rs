@@ -8,7 +8,8 @@ pub use due::{Changed, Due, TELL_AGAIN, TELLING, WARNING_LASTS, due, is_telling,
 use jiff::{SignedDuration, Timestamp};
 
 use super::tend::Tended;
-use crate::ledger::{CarriedOver, RunRecord, State};
+use crate::config::CopyMode;
+use crate::ledger::{CarryOver, RunRecord, State, Stuck};
 use crate::notice::text;
 use crate::notice::{Finding, Severity};
 
@@ -155,23 +156,20 @@ fn unhandled(tended: &Tended, now: Timestamp) -> Option<Raised> {
 }
 
 fn stuck(tended: &Tended) -> Option<Raised> {
-    let told = |run: &&RunRecord| run.outcome.is_some() && !is_whole(tended, run);
-    let last = tended.runs.iter().map(|(_, record)| &record.value).find(told)?;
-    let stuck = last.outcome.as_ref()?.stuck.as_ref()?;
+    // An empty run says that nothing is left to be copied.
+    let tells = |run: &&RunRecord| run.outcome.is_some() || run.state == State::Empty;
+    let last = tended.runs.iter().map(|(_, record)| &record.value).find(tells)?;
+    // A retry takes over the lists of one run alone; the others wait as they were.
+    let is_other = |list: &&CarryOver| last.mode == CopyMode::Changes && list.run != last.run;
+    let others = tended.baseline.iter().flat_map(|baseline| &baseline.carry_over).filter(is_other);
+    let its_own = last.outcome.as_ref().and_then(|outcome| outcome.stuck.as_ref());
+    let stuck = Stuck::of_all(others.filter_map(|list| list.stuck.as_ref()).chain(its_own))?;
     let keys: Vec<String> =
         stuck.examples.iter().map(|key| format!("{:?}", crate::names::excerpt(key.as_str()))).collect();
     let (objects, have) = (text::objects(stuck.objects), if stuck.objects == 1 { "has" } else { "have" });
     let what = format!("{objects} {have} failed in {} runs in a row or more, such as {}", stuck.runs, keys.join(", "));
     let do_next = "the completion report of the last run says why each of them failed";
     Some(Raised::alarm("stuck", what, do_next))
-}
-
-/// Whether the whole plan of a run was carried over: then it says nothing of any one object.
-fn is_whole(tended: &Tended, run: &RunRecord) -> bool {
-    let left = tended.baseline.iter().flat_map(|baseline| &baseline.carry_over);
-    let taken_over = tended.runs.iter().flat_map(|(_, record)| &record.value.carried);
-    let mut lists = left.chain(taken_over).filter(|list| list.run == run.run);
-    run.state == State::Failed || lists.any(|list| matches!(list.which, CarriedOver::Plan(_)))
 }
 
 fn failing(error: &super::RunError) -> Raised {

@@ -141,8 +141,8 @@ impl Status {
 /// The newest first. A run that was superseded on one baseline and planned on the next is told of once.
 fn newest(records: &[RunRecord]) -> Vec<&RunRecord> {
     let replaced = |record: &RunRecord| {
-        let same = |other: &&RunRecord| other.run == record.run && other.state != State::Superseded;
-        record.state == State::Superseded && records.iter().any(|other| same(&other))
+        let same = |other: &&RunRecord| other.run == record.run && !other.is_discarded();
+        record.is_discarded() && records.iter().any(|other| same(&other))
     };
     let mut runs: Vec<&RunRecord> = records.iter().filter(|record| !replaced(record)).collect();
     // Times of the reports' form sort as text.

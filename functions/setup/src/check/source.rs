@@ -100,7 +100,11 @@ async fn configuration(client: &Client, deployment: &Deployment) -> Finding {
         Err(error) => return Finding::unseen(INVENTORY, &error),
     };
     if let Err(error) = edge.refuse_foreign(&found, None) {
-        return Finding::wrong(INVENTORY, error.to_string(), "give this route another InventoryId");
+        let todo = format!(
+            "if it was this stack's and somebody altered where it delivers, delete it and {AGAIN}; else give this route \
+             another InventoryId"
+        );
+        return Finding::wrong(INVENTORY, error.to_string(), todo);
     }
     match inventory::wanted(deployment) {
         Ok(wanted) => {

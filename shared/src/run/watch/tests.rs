@@ -3,7 +3,7 @@
 use super::*;
 use crate::config::CopyMode;
 use crate::job::{JobKind, RunId};
-use crate::ledger::{CarryOver, Job, Kept, Outcome, RunRecord, State, Stuck, Watch, tests};
+use crate::ledger::{Baseline, CarriedOver, CarryOver, Job, Kept, Outcome, RunRecord, State, Stuck, Watch, tests};
 use crate::names::ObjectKey;
 use crate::run::{Reports, RunError, Waiting};
 
@@ -101,23 +101,36 @@ fn stuck_objects_and_failures_are_named() {
 }
 
 #[test]
-fn a_run_that_fails_whole_does_not_end_that_objects_are_stuck() {
+fn what_is_stuck_is_what_is_left_to_be_copied() {
+    let stuck = |key: &str| Stuck { runs: 5, objects: 1, examples: vec![ObjectKey::from_plain(key)] };
     let mut tended = with_run(State::CopiedWithFailures, &["job-1"]);
-    let stuck = Stuck { runs: 5, objects: 2, examples: Vec::new() };
-    tended.runs[0].1.value.outcome = Some(Outcome { stuck: Some(stuck), ..Outcome::default() });
-    let (key, mut whole) = with_run(State::Failed, &["job-2"]).runs.remove(0);
-    whole.value.run = RunId::new("2026-11-02T00-00Z", &"bb".parse().unwrap());
-    whole.value.outcome = Some(Outcome::default());
-    tended.runs.insert(0, (key, whole));
-    assert_eq!(names(&tended, Frequency::Daily, 1), ["stuck"], "failed");
-    tended.runs[0].1.value.state = State::CopiedWithFailures;
-    assert_eq!(names(&tended, Frequency::Daily, 1), [""; 0], "the others were copied");
-    // Its report did not add up, and a later run took its plan over.
-    let run = tended.runs[0].1.value.run.clone();
+    tended.runs[0].1.value.mode = CopyMode::Changes;
+    tended.runs[0].1.value.outcome = Some(Outcome { stuck: Some(stuck("one")), ..Outcome::default() });
+    let what = |tended: &Tended| {
+        let raised = watch(tended, start(), &patience(Frequency::Daily), after(1));
+        raised.into_iter().map(|raised| raised.finding.what).collect::<Vec<_>>().join("; ")
+    };
+    assert!(what(&tended).starts_with("1 object has failed"), "{}", what(&tended));
+    // A retry has taken over another run's lists, and its own are in the baseline as well.
+    let mut baseline = Baseline::new(&tests::route(), String::new());
     let manifest = crate::job::Submitted::delivered(&tests::report("2026-11-02T00-00Z", "bb"));
-    let (reason, which) = (String::new(), CarriedOver::Plan(manifest));
-    tended.runs[1].1.value.carried = vec![CarryOver { run, reason, objects: 9, kind: JobKind::Copy, which }];
-    assert_eq!(names(&tended, Frequency::Daily, 1), ["stuck"], "carried over whole");
+    for run in [RunId::new("2026-11-02T00-00Z", &"bb".parse().unwrap()), tended.runs[0].1.value.run.clone()] {
+        let which = CarriedOver::Plan(manifest.clone());
+        let list = CarryOver::new(&run, String::new(), 9, JobKind::Copy, which);
+        baseline.carry_over.push(CarryOver { stuck: Some(stuck("other")), ..list });
+    }
+    tended.baseline = Some(baseline);
+    assert!(what(&tended).starts_with("2 objects have failed"), "{}", what(&tended));
+    assert!(what(&tended).ends_with(r#"such as "other", "one""#), "{}", what(&tended));
+    // Mode Everything takes nothing over: what its last run says is all there is.
+    tended.runs[0].1.value.mode = CopyMode::Everything;
+    assert!(what(&tended).starts_with("1 object has failed"), "{}", what(&tended));
+
+    let (key, mut empty) = with_run(State::Empty, &[]).runs.remove(0);
+    empty.value.run = RunId::new("2026-11-03T00-00Z", &"cc".parse().unwrap());
+    tended.baseline = None;
+    tended.runs.insert(0, (key, empty));
+    assert_eq!(names(&tended, Frequency::Daily, 1), [""; 0], "all of it is gone");
 }
 
 fn raised(name: &str, severity: Severity) -> Raised {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::job::{JobKind, RunId, Submitted, copy_job};
 use crate::ledger::{ErrorGroup, Job, tests};
+use crate::names::ObjectKey;
 use crate::plan::Plan;
 
 fn at(seconds: i64) -> Timestamp {
@@ -25,7 +26,7 @@ const ALL: Asked<'_> = Asked { id: "job-1", planned: Some(10), all_tasks: true }
 const FAILED_ONLY: Asked<'_> = Asked { id: "job-1", planned: Some(10), all_tasks: false };
 
 fn ended(whole: bool, total: u64, succeeded: u64, failed: u64) -> Ended {
-    Ended { whole, total, succeeded, failed, why: Vec::new(), at: Some(at(0)) }
+    Ended { whole, total, succeeded, failed, at: Some(at(0)), ..Ended::default() }
 }
 
 fn says(succeeded: u64, failed: u64) -> Report {
@@ -93,23 +94,82 @@ fn a_report_may_come_late_but_not_for_ever() {
 
 #[test]
 fn a_run_is_what_its_jobs_come_to() {
-    let keys = || Some(CarriedOver::Plan(open(CopyMode::Changes).requests[0].manifest.clone()));
-    let copied = || Part { copied: 5, tried: true, ..Part::default() };
-    let some = || Part { copied: 4, failed: 1, carried: 1, tried: true, which: keys(), ..Part::default() };
-    let none = || Part { carried: 10, which: keys(), ..Part::default() };
+    let plan = || Some(CarriedOver::Plan(open(CopyMode::Changes).requests[0].manifest.clone()));
+    let copied = || Part { copied: 5, tasks: Tasks::Tried, ..Part::default() };
+    let some = || Part { copied: 4, failed: 1, carried: 1, tasks: Tasks::Tried, which: plan(), ..Part::default() };
+    let whole = |tasks| move || Part { carried: 10, tasks, which: plan(), ..Part::default() };
+    let (broken, replaced, refused) = (whole(Tasks::Broken), whole(Tasks::Replaced), whole(Tasks::None));
+    let restore = |whole, replaced| Part::of_restores(0, &Ended { whole, replaced, ..Ended::default() });
     for (parts, state, carried) in [
         (vec![copied()], State::Copied, 0),
         (vec![copied(), copied()], State::Copied, 0),
         (vec![copied(), some()], State::CopiedWithFailures, 1),
-        (vec![none()], State::Failed, 10),
-        (vec![none(), copied()], State::CopiedWithFailures, 10),
+        (vec![broken()], State::Failed, 10),
+        // A job that failed whole is not made up for by another.
+        (vec![broken(), copied()], State::Failed, 10),
+        (vec![some(), broken()], State::Failed, 11),
+        (vec![replaced(), broken()], State::Failed, 20),
+        (vec![replaced()], State::Superseded, 10),
+        (vec![copied(), replaced()], State::Superseded, 10),
+        (vec![some(), replaced()], State::CopiedWithFailures, 11),
+        (vec![replaced(), refused()], State::CopiedWithFailures, 20),
+        // Without a job of its own the rest of the run goes on.
+        (vec![copied(), refused()], State::CopiedWithFailures, 10),
+        (vec![refused()], State::Failed, 10),
+        (vec![copied(), restore(false, false)], State::Copied, 0),
+        (vec![copied(), restore(false, true)], State::Copied, 0),
+        (vec![restore(false, true)], State::Superseded, 0),
+        (vec![restore(false, false)], State::Copied, 0),
     ] {
+        let what = format!("{parts:?}");
         let (found, outcome, lists) = together(&open(CopyMode::Changes), parts, at(0));
-        assert_eq!((found, outcome.carried_over), (state, carried));
-        assert_eq!(lists.is_empty(), carried == 0);
+        assert_eq!((found, outcome.carried_over), (state, carried), "{what}");
+        assert_eq!(lists.is_empty(), carried == 0, "{what}");
     }
     let (state, outcome, _) = together(&open(CopyMode::Everything), vec![some()], at(0));
     assert_eq!((state, outcome.carried_over, outcome.failed), (State::CopiedWithFailures, 0, 1));
+}
+
+/// A job that a newer report took the place of has not failed, and says so.
+#[test]
+fn a_job_that_was_replaced_carries_its_plan_over_and_tells_by_what() {
+    let ended = Ended { replaced: true, ..ended(false, 0, 0, 0) };
+    let (part, verdict) = judge(&ALL, &ended, Report::Missing, at(0)).unwrap();
+    assert_eq!((verdict, part.carried, part.tasks), (Verdict::Plan, 10, Tasks::Replaced));
+    assert!(part.findings[0].contains("a newer report came"), "{:?}", part.findings);
+}
+
+/// What a run took over is as stuck as it was, as far as its job that failed whole was to copy it; the lists stay, each once.
+#[test]
+fn a_plan_that_is_carried_over_whole_keeps_what_was_counted() {
+    let stuck = |objects, key: &str| Stuck { runs: 5, objects, examples: vec![ObjectKey::from_plain(key)] };
+    let list = |name: &str| Written {
+        key: ObjectKey::from_plain(name),
+        etag: "ee".parse().unwrap(),
+        version_id: None,
+        size: 1,
+        md5: String::new(),
+    };
+    let mut record = open(CopyMode::Changes);
+    let mut carried = |kind, which, stuck, counted_in: &[&str]| {
+        let mut over = CarryOver::new(&record.run, String::new(), 3, kind, which);
+        over.stuck = stuck;
+        over.counted_in = counted_in.iter().map(|name| list(name)).collect();
+        record.carried.push(over);
+    };
+    let plan = CarriedOver::Plan(open(CopyMode::Changes).requests[0].manifest.clone());
+    carried(JobKind::Copy, CarriedOver::Keys(list("a")), Some(stuck(2, "x")), &[]);
+    carried(JobKind::Copy, plan, Some(stuck(1, "y")), &["a", "b"]);
+    carried(JobKind::Large, CarriedOver::Keys(list("c")), Some(stuck(7, "z")), &[]);
+    let unbelieved = Some(stuck(9, "of a report that does not add up"));
+    let mut part = Part { carried: 10, stuck: unbelieved, ..Part::default() };
+    part.carry_whole(&record, &record.requests[0]);
+    let (_, outcome, lists) = together(&record, vec![part], at(0));
+    let keys: Vec<&str> = lists[0].counted_in.iter().map(|list| list.key.as_str()).collect();
+    assert_eq!(keys, ["a", "b"]);
+    let found = outcome.stuck.clone().unwrap();
+    let examples: Vec<&str> = found.examples.iter().map(ObjectKey::as_str).collect();
+    assert_eq!((found.objects, examples, &outcome.stuck), (3, vec!["x", "y"], &lists[0].stuck));
 }
 
 /// What the ledger says of errors, pinned.
