@@ -31,7 +31,8 @@ impl Route {
 }
 
 impl Notice {
-    fn of(message: &cloud::sns::Message) -> Result<Self, Error> {
+    /// As it was published.
+    pub fn of(message: &cloud::sns::Message) -> Result<Self, Error> {
         let bodies: Value = serde_json::from_str(&message.message)?;
         let body = |protocol: &str| bodies[protocol].as_str().ok_or(format!("no body for {protocol}"));
         let told: Value = serde_json::from_str(body("default")?)?;

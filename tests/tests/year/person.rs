@@ -48,7 +48,7 @@ impl Life {
 
     /// The command that a message names for this job.
     fn command(&self, waiting: &Waiting) -> Option<String> {
-        let told = Told::all(&self.route);
+        let told = Told::last(&self.route, 50);
         let actions = told.iter().rev().flat_map(|told| &told.actions);
         let mut commands = actions.flat_map(|action| action.do_next.split("aws ").skip(1));
         let is_it = |command: &&str| command.contains(&waiting.job) && command.contains(waiting.wanted.as_str());

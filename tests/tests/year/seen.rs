@@ -50,7 +50,8 @@ impl<'a> Evidence<'a> {
         let within =
             |hours: i64, moment: jiff::Timestamp| moment.duration_since(*at).abs() <= SignedDuration::from_hours(hours);
         match kind {
-            Kind::TasksFailed | Kind::Stubborn | Kind::LargeKilled => self.is_told(about, Told::has_errors),
+            Kind::TasksFailed | Kind::Stubborn => self.is_told(about, Told::has_errors),
+            Kind::LargeKilled => self.is_told(about, Told::has_killed),
             Kind::JobFailed
             | Kind::NoCompletionReport
             | Kind::ShortCompletionReport

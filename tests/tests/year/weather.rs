@@ -247,12 +247,15 @@ impl Weather {
             let (code, message) = ("TooManyRequestsException", "Too many requests");
             return Fault::Answer { status: 400, code, message, when: When::Before };
         }
-        let call = format!("{function} {} {}", seen.operation, seen.path);
-        if seen.attempt > 1 {
+        let call = format!("{function} {} {}?{}", seen.operation, seen.path, seen.query);
+        // What copy-large does not send again itself, a task's next attempt does.
+        if seen.attempt > 1 || function == COPY_LARGE {
             let same = |trouble: &&mut Trouble| trouble.kind == Kind::Mishap && trouble.about == call;
             if let Some(trouble) = state.troubles.iter_mut().rev().find(same) {
                 trouble.retried = true;
             }
+        }
+        if seen.attempt > 1 {
             return Fault::None;
         }
         let reads = ["Get", "Head", "List", "Describe"].iter().any(|start| seen.operation.starts_with(start));
