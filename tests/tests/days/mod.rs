@@ -13,7 +13,7 @@ use e2e::events::created;
 use e2e::route::{DESTINATION_BUCKET, MANIFEST_BUCKET, Route, SOURCE_BUCKET};
 use futures::future::join_all;
 use serde_json::Value;
-use transship::ledger::{RunRecord, State};
+use transship::ledger::{Outcome, RunRecord, State};
 
 const DAY: i64 = 24 * 60 * 60;
 
@@ -209,10 +209,15 @@ impl Days {
         for record in self.new_records().await {
             let made = jobs.get(record.run.as_str()).cloned().unwrap_or_default();
             assert!(made.len() <= 1, "{} has the jobs {made:?}: {what}", record.run);
-            if record.state == State::Superseded {
-                assert!(record.jobs.is_empty(), "{} was superseded and has jobs: {what}", record.run);
+            if record.is_discarded() {
                 continue;
             }
+            let is_replaced = |outcome: &Outcome| outcome.copied == 0 && outcome.carried_over > 0;
+            assert!(
+                record.state != State::Superseded || record.outcome.as_ref().is_some_and(is_replaced),
+                "{} was superseded and is not carried over: {what}",
+                record.run
+            );
             assert_ne!(record.state, State::Planned, "{} has no job: {what}", record.run);
             let ids: Vec<&String> = record.jobs.iter().map(|job| &job.id).collect();
             assert_eq!(ids, made.iter().collect::<Vec<_>>(), "{}: {what}", record.run);
