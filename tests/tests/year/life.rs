@@ -9,7 +9,7 @@ use cloud::lambda::{Limits, invoke_event};
 use e2e::clients::Clients;
 use e2e::events::created;
 use e2e::large::COPY_LARGE;
-use e2e::route::{DESTINATION_BUCKET, Route, SOURCE_BUCKET, start};
+use e2e::route::{DESTINATION_BUCKET, MANIFEST_BUCKET, Route, SOURCE_BUCKET, start};
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -24,6 +24,9 @@ use super::weather::Weather;
 
 /// A Tuesday to come, so that every replay has the same weeks.
 const BEGIN: &str = "2040-01-03T00:00:00Z";
+
+/// What the watchdog knows.
+const WATCH: &str = "ledger/watch.json";
 
 /// For how many days a restore job has objects restored.
 pub(crate) const RESTORED: &str = "7";
@@ -82,6 +85,8 @@ pub(crate) struct Life {
     pub(crate) decisions: Decisions,
     /// When the schedule fired.
     pub(crate) ticks: Vec<Timestamp>,
+    /// The ETag of the watchdog's file when it was read last, and what it knew: names, and since when.
+    watched: (Option<String>, Vec<(String, Timestamp)>),
     chance: Chance,
     size: Size,
     begin: Timestamp,
@@ -120,6 +125,7 @@ impl Life {
             asked: 0,
             decisions: Decisions::default(),
             ticks: Vec::new(),
+            watched: (None, Vec::new()),
             chance,
             size,
             begin,
@@ -238,6 +244,7 @@ impl Life {
         let cloud = self.route.cloud.clone();
         loop {
             cloud.activity().settled().await;
+            self.look().await;
             match [cloud.clock().next(), self.weather.next()].into_iter().flatten().min() {
                 Some(due) if due <= at => {
                     cloud.clock().turn_to(due);
@@ -266,13 +273,22 @@ impl Life {
         self.ticks.push(self.route.cloud.clock().now());
         invoke_event(&self.route.cloud, "settle-job", json!({ "source": "schedule" }).to_string().into());
         self.route.cloud.activity().settled().await;
-        let Some(watch) = self.route.kept("ledger/watch.json").await.unwrap() else { return };
-        let watch: Watch = serde_json::from_slice(&watch).unwrap();
+        self.look().await;
+    }
+
+    /// Reads what the watchdog knows, if that has changed: what does not last is there for a few minutes only.
+    async fn look(&mut self) {
         let seen = self.route.cloud.clock().now();
-        for (name, known) in watch.raised.into_iter().filter(|(_, known)| known.resolved.is_none()) {
-            let since = known.since;
-            let raised = Raised { name: name.clone(), since, seen };
-            self.raised.insert((name, since), raised);
+        let now = self.route.cloud.store().list(MANIFEST_BUCKET, WATCH, true).pop().map(|version| version.etag);
+        if now != self.watched.0 {
+            let Some(watch) = self.route.kept(WATCH).await.unwrap() else { return };
+            let watch: Watch = serde_json::from_slice(&watch).unwrap();
+            let raised = watch.raised.into_iter().filter(|(_, known)| known.resolved.is_none());
+            self.watched = (now, raised.map(|(name, known)| (name, known.since)).collect());
+        }
+        for (name, since) in &self.watched.1 {
+            let raised = Raised { name: name.clone(), since: *since, seen };
+            self.raised.insert((name.clone(), *since), raised);
         }
     }
 }
