@@ -208,3 +208,26 @@ def test_a_function_for_every_row(cloud):
     ]
     for name in KEYS[1:]:
         assert tutorial.s3.get_object(Bucket="dst", Key=name)["Body"].read() == name.encode()
+
+
+def test_a_restore_for_every_row(cloud):
+    """S3InitiateRestoreObject: succeeded means asked for; what is not archived fails."""
+    tutorial = Tutorial(cloud)
+    tutorial.source.put_object(Bucket="src", Key="cold", Body=b"x", StorageClass="GLACIER")
+    restore = {"S3InitiateRestoreObject": {"ExpirationInDays": 2, "GlacierJobTier": "BULK"}}
+    job, rows = tutorial.run(Operation=restore, ClientRequestToken="denied")
+    assert job["ProgressSummary"]["NumberOfTasksFailed"] == len(rows) == len(KEYS) + 1
+    assert all(",failed,403,AccessDenied," in row and "s3:RestoreObject" in row for row in rows), rows
+
+    tutorial.role_may(source=[*SOURCE_ACTIONS, "s3:RestoreObject"])
+    tutorial.source_lets([*SOURCE_ACTIONS, "s3:RestoreObject"])
+    job, rows = tutorial.run(Operation=restore, ClientRequestToken="allowed")
+    assert job["Operation"] == restore
+    assert [row for row in rows if ",succeeded," in row] == ["src,cold,,succeeded,200,,Successful"]
+    assert job["ProgressSummary"]["NumberOfTasksFailed"] == len(KEYS)
+    assert tutorial.source.head_object(Bucket="src", Key="cold")["Restore"] == 'ongoing-request="true"'
+    wrong = {"S3InitiateRestoreObject": {"ExpirationInDays": 2, "GlacierJobTier": "EXPEDITED"}}
+    key, _, etag = tutorial.deliver()
+    with pytest.raises(botocore.exceptions.ClientError) as error:
+        tutorial.control.create_job(**tutorial.request(key, etag, Operation=wrong, ClientRequestToken="wrong"))
+    assert code(error)[0] == "BadRequestException", error.value

@@ -8,7 +8,7 @@ import botocore.credentials
 import botocore.httpsession
 import pytest
 from botocore.auth import S3SigV4Auth
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 
 from conftest import DESTINATION, SOURCE
 
@@ -314,3 +314,31 @@ def test_every_answer_has_a_request_id(s3):
     with pytest.raises(ClientError) as refusal:
         s3.get_object(Bucket="src", Key="absent")
     assert len(refusal.value.response["ResponseMetadata"]["RequestId"]) == 16
+
+
+def test_an_archived_object_is_restored(s3):
+    put = {"Bucket": "src", "Body": b"x"}
+    for key, storage_class in [("cold", "GLACIER"), ("coldest", "DEEP_ARCHIVE"), ("warm", "STANDARD_IA")]:
+        s3.put_object(**put, Key=key, StorageClass=storage_class)
+    assert code(s3.get_object, Bucket="src", Key="cold") == "InvalidObjectState"
+    assert "Restore" not in s3.head_object(Bucket="src", Key="cold")
+
+    def restore(key, days=3, tier="Bulk"):
+        request = {"Days": days, "GlacierJobParameters": {"Tier": tier}}
+        return {"Bucket": "src", "Key": key, "RestoreRequest": request}
+
+    # botocore's own model of the request.
+    for wrong in [restore("cold", days="3"), {"Bucket": "src", "RestoreRequest": {}}]:
+        with pytest.raises(ParamValidationError):
+            s3.restore_object(**wrong)
+    assert code(s3.restore_object, Bucket="src", Key="cold", RestoreRequest={}) == "InvalidArgument"
+    assert code(s3.restore_object, **restore("coldest", tier="Expedited")) == "InvalidArgument"
+    assert code(s3.restore_object, **restore("warm")) == "InvalidObjectState"
+    assert code(s3.restore_object, **restore("absent")) == "NoSuchKey"
+    for key in ["cold", "coldest"]:
+        s3.restore_object(**restore(key))
+        there = s3.head_object(Bucket="src", Key=key)
+        assert there["Restore"] == 'ongoing-request="true"', there
+        assert code(s3.restore_object, **restore(key)) == "RestoreAlreadyInProgress"
+    assert s3.head_object(Bucket="src", Key="cold")["StorageClass"] == "GLACIER"
+    assert code(s3.get_object, Bucket="src", Key="cold") == "InvalidObjectState"

@@ -31,6 +31,7 @@ const OPTIONS: &[(&str, &str)] = &[
     ("CopyRolePath", "/copies/"),
     ("CopyAnnotations", "true"),
     ("CannedAcl", "bucket-owner-full-control"),
+    ("RestoreArchived", "Bulk"),
     ("PermissionsBoundaryArn", "arn:aws:iam::222222222222:policy/boundary"),
 ];
 

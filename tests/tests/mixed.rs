@@ -6,6 +6,7 @@
 use aws_sdk_s3::types::{BucketVersioningStatus, StorageClass, VersioningConfiguration};
 use e2e::large::Sparse;
 use e2e::route::{DESTINATION_BUCKET, Route, SOURCE_BUCKET};
+use transship::cost::What;
 use transship::job::JobKind;
 use transship::ledger::{RunRecord, State};
 use transship::plan::{Plan, Reason};
@@ -82,9 +83,15 @@ async fn a_mixed_bucket_is_one_run_of_two_jobs_and_a_list_of_what_is_left_out() 
     let run = next_day(&route).await;
     let plan = run.plan.as_ref().unwrap();
     assert_eq!((run.state, kinds(&run)), (State::Copied, vec![JobKind::Copy, JobKind::Large]), "{run:#?}");
+    // What has a delete marker is no object, and in no row of a report of current versions.
+    let versions = route.cloud.store().list(SOURCE_BUCKET, "", false);
+    assert_eq!(versions.iter().filter(|version| version.is_latest && version.is_delete_marker).count(), 1);
     assert_eq!((plan.rows, plan.objects, plan.large.objects, plan.large.bytes), (8, 5, 1, LARGE));
     let counts: Vec<(Reason, u64)> = plan.left_out.iter().map(|(reason, count)| (*reason, count.objects)).collect();
     assert_eq!(counts, [(Reason::Archived, 2), (Reason::CustomerKey, 1)]);
+    // In parts of 256 MiB each, and two requests around them; four small objects beside it.
+    let requests = run.cost.as_ref().unwrap().items.iter().find(|item| item.what == What::CopyRequests).unwrap();
+    assert_eq!((plan.large_parts, requests.count), (23, 23 + 2 + 4));
     let [list] = &plan.left_out_lists[..] else { panic!("{:?}", plan.left_out_lists) };
     let list = String::from_utf8(route.kept(list.key.as_str()).await.unwrap().unwrap()).unwrap();
     let mut rows: Vec<&str> = list.lines().collect();
@@ -184,4 +191,42 @@ async fn a_run_whose_other_jobs_are_refused_for_good_is_closed_all_the_same() {
     let run = next_day(&route).await;
     assert_eq!(kinds(&run), [JobKind::Large, JobKind::Restore]);
     assert!(is_copied(&route, "large").await);
+}
+
+/// An inventory tells the access tier of INTELLIGENT_TIERING, so nobody has to be asked.
+#[tokio::test]
+async fn what_leaves_an_archive_tier_is_copied_by_the_next_run() {
+    use aws_sdk_s3::types::{ArchiveStatus, RestoreRequest};
+    let route = Route::set_up(&[("RestoreArchived", "Bulk")]).await.unwrap();
+    let keys = ["archive tier", "deep archive tier", "frequent tier", "was copied before"];
+    for key in keys {
+        put(&route, key, Some(StorageClass::IntelligentTiering)).await;
+    }
+    let archive = |key: &str, deep| assert!(route.cloud.store().archive(SOURCE_BUCKET, key, deep));
+    archive(keys[0], false);
+    archive(keys[1], true);
+    let run = next_day(&route).await;
+    let plan = run.plan.as_ref().unwrap();
+    assert_eq!((run.state, plan.objects, plan.left_out[&Reason::Archived].objects), (State::Copied, 2, 2));
+    // Theirs takes no days: it is its owner's to restore.
+    assert_eq!((kinds(&run), plan.restore.objects), (vec![JobKind::Copy], 0));
+    archive(keys[3], false);
+    let run = next_day(&route).await;
+    let plan = run.plan.as_ref().unwrap();
+    assert_eq!((run.state, plan.unchanged, plan.left_out[&Reason::Archived].objects), (State::Empty, 2, 2), "{plan:?}");
+
+    // A day later the one is out of its tier; the other takes 12 hours.
+    for key in [keys[0], keys[1]] {
+        let restore = route.source.s3.restore_object().bucket(SOURCE_BUCKET).key(key);
+        restore.restore_request(RestoreRequest::builder().build()).send().await.unwrap();
+    }
+    let head = route.source.s3.head_object().bucket(SOURCE_BUCKET).key(keys[1]).send().await.unwrap();
+    assert_eq!(head.archive_status(), Some(&ArchiveStatus::DeepArchiveAccess));
+    let run = next_day(&route).await;
+    let plan = run.plan.as_ref().unwrap();
+    assert_eq!((run.state, plan.objects, plan.unchanged, plan.left_out.len()), (State::Copied, 2, 2, 0), "{plan:?}");
+    for key in keys {
+        assert!(is_copied(&route, key).await, "{key}");
+    }
+    assert_eq!(next_day(&route).await.state, State::Empty, "and not again");
 }

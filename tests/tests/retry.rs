@@ -1,16 +1,20 @@
-//! `{"action":"retry"}`: a run's carry-over is planned now, as a run of its own.
+//! `{"action":"retry"}`: a run's carry-over is planned now, as a run of its own, and what it left out that a person has restored.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use aws_sdk_s3::types::{GlacierJobParameters, RestoreRequest, StorageClass, Tier};
 use cloud::batch::report::TaskFailure;
 use cloud::batch::{JobScript, WholeFailure};
 use cloud::front::Fault;
-use e2e::route::{MANIFEST_BUCKET, Route, SOURCE_BUCKET};
+use e2e::large::Sparse;
+use e2e::route::{DESTINATION_BUCKET, MANIFEST_BUCKET, Route, SOURCE_BUCKET};
 use serde_json::{Value, json};
+use transship::job::JobKind;
 use transship::ledger::{Action, State};
+use transship::plan::Reason;
 
 /// A route whose only run has come to what the script says.
 async fn after(script: JobScript) -> Route {
@@ -129,4 +133,121 @@ fn moved(s3: aws_sdk_s3::Client) -> futures::future::BoxFuture<'static, ()> {
         let body = serde_json::to_vec(&baseline).unwrap().into();
         s3.put_object().bucket(MANIFEST_BUCKET).key(key).body(body).send().await.unwrap();
     })
+}
+
+const DAY: i64 = 24 * 60 * 60;
+
+async fn put_archived(route: &Route, key: &str, class: StorageClass) {
+    let put = route.source.s3.put_object().bucket(SOURCE_BUCKET).key(key).storage_class(class);
+    put.body(key.as_bytes().to_vec().into()).send().await.unwrap();
+}
+
+/// As a person of the source account does.
+async fn restore(route: &Route, key: &str) {
+    let parameters = GlacierJobParameters::builder().tier(Tier::Bulk).build().unwrap();
+    let request = RestoreRequest::builder().days(5).glacier_job_parameters(parameters).build();
+    let restore = route.source.s3.restore_object().bucket(SOURCE_BUCKET).key(key).restore_request(request);
+    restore.send().await.unwrap();
+}
+
+async fn is_copied(route: &Route, key: &str) -> bool {
+    route.destination.s3.head_object().bucket(DESTINATION_BUCKET).key(key).send().await.is_ok()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_person_restored_is_copied_by_a_retry_of_the_run_that_left_it_out() {
+    let route = Route::set_up(&[]).await.unwrap();
+    for (key, class) in [("cold ä", StorageClass::Glacier), ("coldest", StorageClass::DeepArchive)] {
+        put_archived(&route, key, class).await;
+    }
+    put_archived(&route, "never restored", StorageClass::Glacier).await;
+    let large = route.source.s3.put_object().bucket(SOURCE_BUCKET).key("large").storage_class(StorageClass::Glacier);
+    Sparse { size: 6_000_000_000, part: Some(512 << 20), seed: 1 }.put(large).await.unwrap();
+    route.deliver().await.unwrap();
+    route.cloud.activity().settled().await;
+    let first = route.records().await.unwrap().pop().unwrap();
+    assert_eq!((first.state, first.plan.as_ref().unwrap().left_out[&Reason::Archived].objects), (State::Empty, 4));
+
+    for key in ["cold ä", "coldest", "large"] {
+        restore(&route, key).await;
+    }
+    let answer = retry(&route, first.run.as_str()).await;
+    assert_eq!(answer["outcome"], "empty", "{answer}");
+    let reason = answer["reason"].as_str().unwrap();
+    assert!(reason.ends_with("of 4 archived objects that it left out, none can be read yet"), "{reason}");
+    assert_eq!(route.keys_below("ledger/actions/").await.unwrap(), Vec::<String>::new());
+
+    // By this tier GLACIER takes 12 hours, DEEP_ARCHIVE 48.
+    route.cloud.clock().turn(DAY);
+    let answer = retry(&route, first.run.as_str()).await;
+    assert_eq!(answer["outcome"], "created", "{answer}");
+    assert_eq!(answer["reason"], "of 4 archived objects that it left out, 2 can be read");
+    route.settle_job().await.unwrap().unwrap();
+    let records = route.records().await.unwrap();
+    let run = records.iter().find(|record| record.run != first.run).unwrap();
+    let plan = run.plan.as_ref().unwrap();
+    let kinds: Vec<JobKind> = run.jobs.iter().map(|job| job.kind).collect();
+    assert_eq!((run.state, kinds), (State::Copied, vec![JobKind::Copy, JobKind::Large]), "{run:#?}");
+    let bytes = 6_000_000_000 + "cold ä".len() as u64;
+    assert_eq!((plan.objects, plan.carried_over, plan.bytes, plan.large.objects), (2, 0, bytes, 1));
+    assert_eq!(run.cost.as_ref().unwrap().bytes, bytes);
+    let mut there = Vec::new();
+    for key in ["cold ä", "large", "coldest", "never restored"] {
+        there.push(is_copied(&route, key).await);
+    }
+    assert_eq!(there, [true, true, false, false]);
+
+    // No baseline holds what a retry copied: it stays on the list, and nothing copies it again by itself.
+    route.cloud.clock().turn(DAY * 2);
+    let report = route.deliver().await.unwrap();
+    route.cloud.activity().settled().await;
+    let records = route.records().await.unwrap();
+    let next = records.iter().find(|record| record.report.manifest.key.as_str() == report).unwrap();
+    assert_eq!(next.state, State::Empty);
+    let answer = retry(&route, next.run.as_str()).await;
+    assert_eq!(answer["reason"], "of 4 archived objects that it left out, 3 can be read");
+    assert!(is_copied(&route, "coldest").await);
+}
+
+#[tokio::test]
+async fn a_retry_takes_up_what_failed_and_what_was_restored_together() {
+    let refuse = |key: &str| {
+        let failure = TaskFailure { status: 403, code: "AccessDenied".to_owned(), message: String::new() };
+        key.ends_with('2').then_some(failure)
+    };
+    let route = Route::set_up(&[("MaxBytesPerRun", "1000000")]).await.unwrap();
+    for n in 0..4 {
+        route.source.s3.put_object().bucket(SOURCE_BUCKET).key(format!("an object {n}")).send().await.unwrap();
+    }
+    put_archived(&route, "cold", StorageClass::Glacier).await;
+    let some = JobScript { tasks: Some(Arc::new(refuse)), ..JobScript::default() };
+    route.cloud.jobs().script(move |_| some.clone());
+    route.deliver().await.unwrap();
+    route.cloud.activity().settled().await;
+    route.cloud.jobs().script(|_| JobScript::default());
+    restore(&route, "cold").await;
+    route.cloud.clock().turn(DAY);
+    let first = route.records().await.unwrap().pop().unwrap();
+    let answer = retry(&route, first.run.as_str()).await;
+    assert_eq!(answer["reason"], "of 1 archived object that it left out, 1 can be read", "{answer}");
+    let records = route.records().await.unwrap();
+    let run = records.iter().find(|record| record.run != first.run).unwrap();
+    let plan = run.plan.as_ref().unwrap();
+    // Nobody knows the bytes of what failed: the whole waits for a person.
+    assert_eq!((run.state, plan.objects, plan.carried_over, plan.bytes), (State::Waiting, 2, 1, 0), "{run:#?}");
+}
+
+#[tokio::test]
+async fn where_create_job_may_not_ask_the_answer_says_what_it_needs() {
+    let route = Route::set_up(&[]).await.unwrap();
+    put_archived(&route, "cold", StorageClass::Glacier).await;
+    route.deliver().await.unwrap();
+    route.cloud.activity().settled().await;
+    restore(&route, "cold").await;
+    route.cloud.clock().turn(DAY);
+    route.source.s3.delete_bucket_policy().bucket(SOURCE_BUCKET).send().await.unwrap();
+    let run = route.records().await.unwrap().pop().unwrap();
+    let answer = retry(&route, run.run.as_str()).await;
+    assert_eq!(answer["outcome"], "empty", "{answer}");
+    assert!(answer["reason"].as_str().unwrap().contains("create-job's role needs s3:GetObject"), "{answer}");
 }

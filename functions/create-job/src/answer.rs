@@ -8,6 +8,7 @@ use transship::bucket::BucketError;
 use transship::inventory::FetchError;
 use transship::job::RunId;
 use transship::names::excerpt;
+use transship::plan::ByHand;
 use transship::run::{Handled, Rebuilt, Retried, RunError};
 
 /// The answer to an invocation.
@@ -149,12 +150,23 @@ impl Record {
     pub(crate) fn retried(run: &str, retried: Retried) -> Self {
         let run = excerpt(run);
         match retried {
-            Retried::Run(id, handled) => Self::handled(run, &id, handled),
+            Retried::Run(id, handled, by_hand) => Self::handled(run, &id, handled).and_of(by_hand.as_ref()),
             Retried::Open(open) => Self::new(run, Outcome::Waiting)
                 .because(format_args!("run {open} is open: retry when it is settled, or let the next report do it")),
-            Retried::Nothing => Self::new(run, Outcome::Empty).because(
-                "nothing of this run is carried over: it was copied, is gone, or a later run has taken it over",
-            ),
+            Retried::Nothing(by_hand) => Self::new(run, Outcome::Empty)
+                .because(
+                    "nothing of this run is carried over: it was copied, is gone, or a later run has taken it over",
+                )
+                .and_of(Some(&by_hand)),
+        }
+    }
+
+    /// What was found of archived objects, if there are any.
+    fn and_of(self, by_hand: Option<&ByHand>) -> Self {
+        let Some(found) = by_hand.filter(|found| found.archived > 0) else { return self };
+        match self.reason.clone() {
+            None => self.because(found),
+            Some(reason) => self.because(format_args!("{reason}; {found}")),
         }
     }
 

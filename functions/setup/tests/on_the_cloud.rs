@@ -35,7 +35,7 @@ async fn a_route_is_put_up_and_taken_down_and_the_policies_are_as_they_were() {
     assert_eq!(answer.data["CopyRoleArn"], format!("arn:aws:iam::222222222222:role/{COPY_ROLE}"));
     let to = "arn:aws:s3:::photos-manifests".to_owned();
     assert_eq!(world.inventory("vendor-photos").await, Some(("Daily".to_owned(), to.clone())));
-    assert_eq!(world.source_policy("vendor-photos").await.unwrap()["Statement"].as_array().unwrap().len(), 3);
+    assert_eq!(world.source_policy("vendor-photos").await.unwrap()["Statement"].as_array().unwrap().len(), 4);
 
     let report = world.command("check", &properties()).await;
     let wanting: Vec<_> = states(&report).into_iter().filter(|(_, state)| *state != "ok").collect();

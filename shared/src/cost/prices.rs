@@ -15,7 +15,7 @@ const ANY: &str = "*";
 /// The prices that hold for a route.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prices {
-    /// The day that the table is of, `YYYY-MM-DD`.
+    /// The day that the prices of both Regions are of, `YYYY-MM-DD`; the earlier one, if these are two.
     pub as_of: String,
     /// Whether a setting has changed any of them.
     pub overridden: bool,
@@ -85,6 +85,8 @@ struct Table {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Entry {
+    /// The day that these are of, if it is another than the table's.
+    as_of: Option<String>,
     copy_requests_per_1000: BTreeMap<String, Money>,
     get_requests_per_1000: Option<Money>,
     job: Option<Money>,
@@ -107,6 +109,7 @@ impl Entry {
         self.restore_requests_per_1000.extend(over.restore_requests_per_1000);
         self.restored_per_gb.extend(over.restored_per_gb);
         Self {
+            as_of: over.as_of.or(self.as_of),
             get_requests_per_1000: over.get_requests_per_1000.or(self.get_requests_per_1000),
             job: over.job.or(self.job),
             tasks_per_million: over.tasks_per_million.or(self.tasks_per_million),
@@ -155,7 +158,11 @@ impl Prices {
             named.under(own.get(ANY)).under(own.get(region.as_str())).rates()
         };
         let (at_home, at_destination) = (rates(&home)?, rates(&destination)?);
-        Ok(Self { as_of: table.as_of, overridden: !own.is_empty(), home, at_home, destination, at_destination })
+        // Days of this form sort as text.
+        let day = |region: &Region| table.regions.get(region.as_str()).and_then(|entry| entry.as_of.clone());
+        let day = |region: &Region| day(region).unwrap_or_else(|| table.as_of.clone());
+        let as_of = day(&home).min(day(&destination));
+        Ok(Self { as_of, overridden: !own.is_empty(), home, at_home, destination, at_destination })
     }
 }
 

@@ -100,6 +100,15 @@ fn what_a_region_leaves_out_or_nobody_knows_is_rather_dear() {
     assert_eq!(near.at_home.transfer_to(&near.destination), dollars("0.01"));
 }
 
+#[test]
+fn an_estimate_is_as_old_as_the_older_of_its_prices() {
+    let (checked, other) = (prices("us-east-1", "us-east-1", None).as_of, prices("us-west-2", "us-west-2", None).as_of);
+    assert!(other < checked, "{other} {checked}");
+    for (home, destination) in [("us-east-1", "us-west-2"), ("us-west-2", "us-east-1"), ("us-east-1", "xx-west-1")] {
+        assert_eq!(prices(home, destination, None).as_of, other, "{home} {destination}");
+    }
+}
+
 /// Nothing in the table is dearer than what an unknown Region is taken to cost.
 #[test]
 fn the_default_is_as_dear_as_any_region() {
@@ -108,6 +117,10 @@ fn the_default_is_as_dear_as_any_region() {
     let mut seen = 0;
     for (region, entry) in table["regions"].as_object().unwrap() {
         for (name, price) in entry.as_object().unwrap() {
+            if name == "as_of" {
+                assert!(price.as_str().unwrap().parse::<jiff::civil::Date>().is_ok(), "{region}: {price}");
+                continue;
+            }
             let pairs: Vec<(f64, f64)> = match price.as_object() {
                 None => vec![(price.as_f64().unwrap(), default[name].as_f64().unwrap())],
                 Some(map) => map

@@ -207,7 +207,9 @@ fn said_by_function<'a>(code: &str, message: &'a str) -> Option<(&'a str, &'a st
         return None;
     }
     let (code, message) = message.split_once(": ")?;
-    (!code.is_empty() && code.bytes().all(|b| b.is_ascii_alphanumeric())).then_some((code, message))
+    // AWS's own codes among them, such as KMS.DisabledException.
+    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric());
+    code.split('.').all(is_word).then_some((code, message))
 }
 
 /// Hashes what passes.

@@ -3,6 +3,7 @@
 //!
 //! What an upload is a copy of stands in a record in the ledger, since S3's own answers do not tell: see [`record`].
 
+mod copied;
 mod copy;
 mod error;
 pub mod parts;
@@ -11,7 +12,8 @@ mod source;
 pub mod task;
 mod upload;
 
-pub use copy::{Copied, Copier, Time};
+pub use copied::Copied;
+pub use copy::{Copier, Time};
 pub use error::{LargeError, TIME_UP};
 pub use parts::Parts;
 

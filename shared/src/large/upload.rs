@@ -22,6 +22,20 @@ pub(super) type There = BTreeMap<u64, Part>;
 /// Uploads that a crash may have left without parts are looked for among so many of one key.
 const MOST_UPLOADS: i32 = 100;
 
+/// What the settings say of the copy, however it is made: the requests' builders have no trait in common.
+macro_rules! as_set {
+    ($request:expr, $settings:expr) => {{
+        let settings: &crate::config::CopySettings = $settings;
+        $request
+            .set_storage_class(settings.storage_class.clone())
+            .set_server_side_encryption(settings.kms_key.as_ref().map(|_| ServerSideEncryption::AwsKms))
+            .set_ssekms_key_id(settings.kms_key.as_ref().map(ToString::to_string))
+            .set_bucket_key_enabled(settings.bucket_key)
+            .set_acl(settings.acl.clone())
+            .set_checksum_algorithm(settings.checksum.clone())
+    }};
+}
+
 impl Copier {
     /// Creates an upload that carries all of the source but its bytes. Not tried again by the SDK: an answer that is lost
     /// would leave an upload that nobody knows of.
@@ -47,7 +61,7 @@ impl Copier {
     ) -> CreateMultipartUploadFluentBuilder {
         let (headers, settings) = (source.headers.clone(), &self.settings);
         let tagging = (!tags.is_empty()).then(|| tagging(tags));
-        request
+        as_set!(request, settings)
             .set_content_type(headers.content_type)
             .set_cache_control(headers.cache_control)
             .set_content_disposition(headers.content_disposition)
@@ -56,12 +70,6 @@ impl Copier {
             .set_expires(headers.expires)
             .set_metadata(Some(headers.metadata.into_iter().collect()))
             .set_tagging(tagging)
-            .set_storage_class(settings.storage_class.clone())
-            .set_server_side_encryption(settings.kms_key.as_ref().map(|_| ServerSideEncryption::AwsKms))
-            .set_ssekms_key_id(settings.kms_key.as_ref().map(ToString::to_string))
-            .set_bucket_key_enabled(settings.bucket_key)
-            .set_acl(settings.acl.clone())
-            .set_checksum_algorithm(settings.checksum.clone())
             .set_checksum_type(settings.checksum.as_ref().and_then(full_object))
     }
 
@@ -184,17 +192,10 @@ impl Copier {
 
     /// An object that a single request copies, as a copy job would.
     pub(super) async fn copy_whole(&self, source: &Identity, place: &Place) -> Result<(), LargeError> {
-        let settings = &self.settings;
         let request = self.destination.copy_object().bucket(place.bucket.as_str()).key(place.key.as_str());
-        let answer = request
+        let answer = as_set!(request, &self.settings)
             .copy_source(copy_source(source))
             .copy_source_if_match(format!("\"{}\"", source.etag))
-            .set_storage_class(settings.storage_class.clone())
-            .set_server_side_encryption(settings.kms_key.as_ref().map(|_| ServerSideEncryption::AwsKms))
-            .set_ssekms_key_id(settings.kms_key.as_ref().map(ToString::to_string))
-            .set_bucket_key_enabled(settings.bucket_key)
-            .set_acl(settings.acl.clone())
-            .set_checksum_algorithm(settings.checksum.clone())
             // Left out, it would mean COPY, which takes permissions that copy-large does not have.
             .annotation_directive(AnnotationDirective::Exclude)
             .expected_bucket_owner(self.route.account.as_str())

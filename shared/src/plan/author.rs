@@ -254,3 +254,49 @@ pub(super) fn manifest(route: &Route, partition: &str, time: &str, files: &[Writ
     bytes.push(b'\n');
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delta::{CarryOver, HashKey};
+    use crate::inventory::{BadRow, RowReader, Schema};
+    use crate::job::tests::route;
+
+    #[derive(Debug)]
+    #[expect(dead_code, reason = "shown where the test fails")]
+    struct Broken(String);
+
+    impl From<BadRow> for Broken {
+        fn from(bad: BadRow) -> Self {
+            Self(format!("{bad:?}"))
+        }
+    }
+
+    /// Of `rows` in GLACIER, as many are asked to be restored as may be, none twice; all are listed.
+    #[tokio::test]
+    async fn no_more_is_asked_to_be_restored_than_later_runs_can_remember() {
+        let config = aws_sdk_s3::Config::builder().behavior_version_latest().build();
+        let (route, runtime) = (route(), tokio::runtime::Handle::current());
+        let bucket = ManifestBucket::new(&aws_sdk_s3::Client::from_conf(config), &route);
+        let key = HashKey::from_hex(&"01".repeat(32)).unwrap();
+        let columns = ["Bucket", "Key", "Size", "LastModifiedDate", "ETag", "StorageClass"].map(str::to_owned);
+        let schema = Schema::of(&columns).unwrap();
+        let row = |n: u32| format!("\"b\",\"k{n}\",\"10\",\"2026-01-01T00:00:00.000Z\",\"e\",\"GLACIER\"\n");
+        let rows: String = (0..8).map(row).collect();
+        for (most, already, expected) in [(u64::MAX, 0, 8), (5, 0, 5), (5, 2, 5), (u64::MAX, 2, 6), (0, 0, 0)] {
+            let mut asked = CarryOver::new(&key);
+            (0..already).for_each(|n| asked.insert(&format!("k{n}")));
+            let mut author = Author::new(&bucket, &runtime, &route, "plans/x/", "000of001");
+            author.restored = Some(Arc::new(Restored { asked: Some(asked), ..Restored::nothing(&key) }));
+            author.most_restored = most;
+            let reason = Reason::Archived.number();
+            let mut reader = RowReader::new(&schema);
+            let split = reader.split(rows.as_bytes(), true, |row| {
+                author.left_out(&row, reason).map_err(|error| Broken(error.to_string()))
+            });
+            split.unwrap();
+            let expected = Count { objects: expected, bytes: expected * 10 };
+            assert_eq!((author.restore, author.counts[&Reason::Archived].objects), (expected, 8), "{most} {already}");
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufReader, Read};
 
+use csv::StringRecord;
 use flate2::read::MultiGzDecoder;
 use md5::{Digest, Md5};
 use serde::Deserialize;
@@ -9,7 +10,7 @@ use tokio::runtime::Handle;
 
 use super::PlanError;
 use super::error::of_io;
-use crate::bucket::{Exactly, ManifestBucket, ObjectReader, Wanted};
+use crate::bucket::{Exactly, ManifestBucket, ObjectReader, Wanted, Written};
 use crate::delta::{CarryOver, HashKey};
 use crate::job::Submitted;
 use crate::ledger;
@@ -36,6 +37,12 @@ struct File {
     md5: String,
 }
 
+impl File {
+    fn of(file: &Written) -> Self {
+        Self { key: file.key.clone(), size: file.size, md5: file.md5.clone() }
+    }
+}
+
 /// The keys of all `lists`. None if they cannot all be known, or are more than `memory` bytes hold: then everything is planned
 /// anew, so that nothing is lost.
 pub(super) fn load(
@@ -50,7 +57,7 @@ pub(super) fn load(
         return Ok(None);
     }
     let mut keys = CarryOver::new(key);
-    let mut take = |key: &ObjectKey| {
+    let mut take = |key: &ObjectKey, _: &StringRecord| {
         keys.insert(key.as_str());
         Ok(())
     };
@@ -58,8 +65,25 @@ pub(super) fn load(
     Ok(whole.then_some(keys))
 }
 
-/// What becomes of each key.
-type Take<'a> = &'a mut dyn FnMut(&ObjectKey) -> io::Result<()>;
+/// What becomes of each row, whose key this is.
+type Take<'a> = &'a mut dyn FnMut(&ObjectKey, &StringRecord) -> io::Result<()>;
+
+/// Takes each row of the lists of what a plan left out; false if one of them is not there any more.
+pub(super) fn each_left_out(
+    bucket: &ManifestBucket,
+    runtime: &Handle,
+    lists: &[Written],
+    take: Take<'_>,
+) -> Result<bool, PlanError> {
+    let mut reader = Reader { bucket, runtime, take };
+    for list in lists {
+        match reader.file(&File::of(list), 0) {
+            Err(error) if is_lost(&error) => return Ok(false),
+            read => read?,
+        }
+    }
+    Ok(true)
+}
 
 /// Takes each key of all `lists`; false if one of them is not there any more.
 pub(super) fn each(
@@ -71,10 +95,7 @@ pub(super) fn each(
     let mut reader = Reader { bucket, runtime, take };
     for list in lists {
         let read = match &list.which {
-            ledger::CarriedOver::Keys(file) => {
-                let file = File { key: file.key.clone(), size: file.size, md5: file.md5.clone() };
-                reader.file(&file, 1).map(|()| true)
-            }
+            ledger::CarriedOver::Keys(file) => reader.file(&File::of(file), 1).map(|()| true),
             ledger::CarriedOver::Plan(manifest) => reader.plan(manifest),
         };
         match read {
@@ -135,14 +156,14 @@ impl Reader<'_> {
         let text: Box<dyn Read + '_> =
             if gzip { Box::new(MultiGzDecoder::new(BufReader::new(&mut hashed))) } else { Box::new(&mut hashed) };
         let mut rows = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text);
-        let mut row = csv::StringRecord::new();
+        let mut row = StringRecord::new();
         loop {
             match rows.read_record(&mut row) {
                 Ok(false) => break,
                 Ok(true) => {
                     let key = row.get(column).ok_or_else(|| unreadable("a row has too few columns".to_owned()))?;
                     let key = EncodedKey::new(key).decode().map_err(|invalid| unreadable(invalid.to_string()))?;
-                    (self.take)(&key).map_err(of_io)?;
+                    (self.take)(&key, &row).map_err(of_io)?;
                 }
                 Err(error) => {
                     let text = excerpt(&error.to_string());

@@ -274,6 +274,22 @@ mod tests {
         assert_eq!(draft.whole().rows, 20, "rows are counted once");
     }
 
+    /// What a full plan looked at first and wrote later counts once; what each range found counts together.
+    #[test]
+    fn what_is_over_5_gb_is_summed_over_all_passes() {
+        let large =
+            |objects, bytes, large_parts| Pass { large: Count { objects, bytes }, large_parts, ..Pass::default() };
+        let mut draft = Draft::new(None, "", 2);
+        draft.passes = vec![large(1, 6_000_000_000, 358), large(2, 14_000_000_000, 40)];
+        let whole = draft.whole();
+        assert_eq!((whole.large, whole.large_parts), (Count { objects: 3, bytes: 20_000_000_000 }, 398));
+        let mut full = Draft::new(Some(Full::NoBaseline), "", 2);
+        full.passes = vec![Pass { met_large: true, ..Pass::default() }, Pass::default()];
+        full.rows = vec![large(1, 6_000_000_000, 358), large(2, 14_000_000_000, 40)];
+        let whole = full.whole();
+        assert_eq!((whole.large, whole.large_parts), (Count { objects: 3, bytes: 20_000_000_000 }, 398));
+    }
+
     #[test]
     fn what_one_copy_job_cannot_do_is_written_out() {
         let plain = Pass { rows: 10, ..Pass::default() };

@@ -2,6 +2,7 @@
 //! [`pass`] read the report and write the plan, through the manifest bucket; what decides calls nothing.
 
 mod author;
+mod by_hand;
 mod carry;
 mod draft;
 mod error;
@@ -14,6 +15,7 @@ mod retry;
 mod select;
 
 pub use author::scan_started;
+pub use by_hand::{ByHand, LeftOut};
 pub use error::PlanError;
 pub use filter::Filter;
 pub use make::{Limits, Made, Planner};

@@ -50,7 +50,7 @@ pub struct Asker<'a> {
 
 /// Whether an object can be read, as far as S3 says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Answer {
+pub(super) enum Answer {
     Readable,
     Archived,
     /// Deleted, or overwritten in a class that is not archived: the next report tells of it.
@@ -95,8 +95,7 @@ impl Asker<'_> {
         records.retain(|record| record.over() > scan);
         let mut restored = Restored::nothing(key);
         let objects: u64 = records.iter().map(|record| record.objects).sum();
-        let most = self.memory / (carry::BYTES_A_KEY * 2);
-        let Some(room) = most.checked_sub(objects) else {
+        let Some(room) = self.most().checked_sub(objects) else {
             tracing::warn!(objects, "more objects were asked to be restored than memory holds: none is asked for now");
             (restored.asked, restored.room) = (None, 0);
             return Ok(restored);
@@ -121,14 +120,19 @@ impl Asker<'_> {
         Ok(restored)
     }
 
+    /// How many keys memory holds.
+    pub(super) fn most(&self) -> u64 {
+        self.memory / (carry::BYTES_A_KEY * 2)
+    }
+
     /// The keys that a record is about; none if its manifest is gone.
-    async fn keys(&self, record: &Restores) -> Result<Vec<String>, PlanError> {
+    pub(super) async fn keys(&self, record: &Restores) -> Result<Vec<String>, PlanError> {
         let (bucket, runtime) = (self.bucket.clone(), Handle::current());
         let which = CarriedOver::Plan(record.manifest.clone());
         let list = ledger::CarryOver::new(&record.run, String::new(), record.objects, JobKind::Restore, which);
         let read = move || {
             let mut keys = Vec::new();
-            let mut take = |key: &ObjectKey| {
+            let mut take = |key: &ObjectKey, _: &csv::StringRecord| {
                 keys.push(key.as_str().to_owned());
                 Ok(())
             };
@@ -164,7 +168,7 @@ impl Asker<'_> {
 
     /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html>: `x-amz-restore` says
     /// `ongoing-request="false"` once the object can be read.
-    async fn head(&self, key: &str) -> Answer {
+    pub(super) async fn head(&self, key: &str) -> Answer {
         let head = self.source.head_object().bucket(self.route.source_bucket.as_str()).key(key);
         match head.expected_bucket_owner(self.route.source_account.as_str()).send().await {
             Ok(head) => match head.restore() {

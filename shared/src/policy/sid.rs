@@ -51,7 +51,7 @@ pub enum Purpose {
     ListSource,
     /// Asking for archived objects of the source to be restored.
     RestoreSource,
-    /// `create-job` asks by HeadObject whether they have been.
+    /// `create-job` asks by HeadObject whether archived objects have been restored.
     AskSource,
     /// `copy-large` reads the source's objects, with tags.
     ReadSourceInParts,

@@ -2,13 +2,13 @@
 
 use super::settle::Ended;
 use super::verdict::Part;
-use super::{RunError, Runner};
+use super::{RunError, Runner, Time};
 use crate::delta::HashKey;
 use crate::inventory::Report;
 use crate::job::JobRequest;
 use crate::ledger::{Baseline, RESTORES, Restores, RunRecord, restores_key};
 use crate::names::excerpt;
-use crate::plan::{Asker, PlanError, Restored, scan_started};
+use crate::plan::{Asker, ByHand, PlanError, Reason, Restored, scan_started};
 
 impl Runner {
     /// What a restore job that has ended comes to. That a task succeeded means that its restore has begun, no more.
@@ -46,12 +46,31 @@ impl Runner {
     /// What is known of the objects that earlier runs have asked to be restored.
     pub(super) async fn restored(&self, baseline: &Baseline, report: &Report) -> Result<Restored, RunError> {
         let key = HashKey::from_hex(&baseline.hash_key).ok_or(PlanError::HashKey)?;
-        let Some(source) = &self.source else { return Ok(Restored::nothing(&key)) };
+        let Some(asker) = self.asker() else { return Ok(Restored::nothing(&key)) };
+        Ok(asker.ask(self.all_restores().await?, &key, scan_started(report.key.time())).await?)
+    }
+
+    /// What can be read by now of the archived objects that a run left out and nobody but a person asked to be restored.
+    pub(super) async fn by_hand(&self, baseline: &Baseline, run: &RunRecord, time: &Time) -> Result<ByHand, RunError> {
+        let key = HashKey::from_hex(&baseline.hash_key).ok_or(PlanError::HashKey)?;
+        let plan = run.plan.as_ref().filter(|plan| plan.left_out.contains_key(&Reason::Archived));
+        let (Some(asker), Some(plan)) = (self.asker(), plan) else { return Ok(ByHand::default()) };
+        let large = self.settings.copy_large.is_some();
+        let when = (self.bucket().now(), time.planning);
+        Ok(asker.by_hand(&plan.left_out_lists, self.all_restores().await?, &key, large, when).await?)
+    }
+
+    fn asker(&self) -> Option<Asker<'_>> {
+        let source = self.source.as_ref()?;
+        Some(Asker { bucket: self.bucket(), route: &self.route, source, memory: self.memory / 4 })
+    }
+
+    /// What all restore jobs have asked for.
+    async fn all_restores(&self) -> Result<Vec<Restores>, RunError> {
         let mut records = Vec::new();
         for listed in self.bucket().all_below(RESTORES, None).await? {
             records.extend(self.ledger.read::<Restores>(&listed.key).await?.map(|kept| kept.value));
         }
-        let asker = Asker { bucket: self.bucket(), route: &self.route, source, memory: self.memory / 4 };
-        Ok(asker.ask(records, &key, scan_started(report.key.time())).await?)
+        Ok(records)
     }
 }

@@ -1,5 +1,5 @@
-//! Plans a run's carry-over now, without waiting for the next report: a run of its own. For a person who has mended what kept
-//! the objects from being copied.
+//! Plans a run's carry-over now, and of the archived objects that it left out those that can be read by now, without waiting for the
+//! next report: a run of its own. For a person who has mended what kept the objects from being copied.
 
 use tokio::runtime::Handle;
 
@@ -14,25 +14,38 @@ use crate::ledger::{
     Action, Asked, Baseline, CarriedOver, CarryOver, Kept, RunRecord, State, baseline_key, plan_folder, run_key,
 };
 use crate::names::ObjectKey;
-use crate::plan::{PlanError, Retry};
+use crate::plan::{ByHand, PlanError, Retry};
 
 /// What became of a retry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Retried {
-    /// It has become this run, and what that has come to.
-    Run(RunId, Handled),
+    /// It has become this run, and what that has come to; and what was found of the run's archived objects, unless it had become
+    /// this run before.
+    Run(RunId, Handled, Option<ByHand>),
     /// A run is open: it has to be settled first.
     Open(RunId),
-    /// Nothing of the run is carried over: it was copied, or is gone, or a later run has taken it over.
-    Nothing,
+    /// Nothing of the run is carried over: it was copied, or is gone, or a later run has taken it over. Nor can any of these archived
+    /// objects be read.
+    Nothing(ByHand),
+}
+
+/// What a retry plans.
+struct Again {
+    /// The run as it was.
+    before: RunRecord,
+    /// What is carried over of it.
+    lists: Vec<CarryOver>,
+    /// What was found of its archived objects.
+    by_hand: ByHand,
 }
 
 impl Runner {
-    /// Plans what is carried over of the run of this id.
+    /// Plans what is carried over of the run of this id, and what it left out and can be read by now.
     pub async fn retry(&self, run: &str, asked: &Asked, time: &Time) -> Result<Retried, RunError> {
         let mut noted = false;
+        let mut found: Option<ByHand> = None;
         for _ in 0..ROUNDS {
-            let Some(baseline) = self.ledger.baseline().await? else { return Ok(Retried::Nothing) };
+            let Some(baseline) = self.ledger.baseline().await? else { return Ok(Retried::Nothing(ByHand::default())) };
             if let Some(retried) = Box::pin(self.open_before(&baseline, asked, time)).await? {
                 return Ok(retried);
             }
@@ -42,14 +55,34 @@ impl Runner {
             let large = self.settings.copy_large.is_some();
             let of_run = |list: &&CarryOver| list.run.as_str() == run && (large || list.kind != JobKind::Large);
             let lists: Vec<CarryOver> = baseline.value.carry_over.iter().filter(of_run).cloned().collect();
-            let Some(first) = lists.first().cloned() else { return Ok(Retried::Nothing) };
+            let Some(before) = self.record_of(run).await? else { return Ok(Retried::Nothing(ByHand::default())) };
+            let by_hand = match found.take() {
+                Some(by_hand) => by_hand,
+                None => self.by_hand(&baseline.value, &before, time).await?,
+            };
+            if lists.is_empty() && by_hand.readable.is_empty() {
+                return Ok(Retried::Nothing(by_hand));
+            }
             if !noted {
-                let action = Action::new("retry", self.bucket().now(), asked, Some(&first.run));
+                let action = Action::new("retry", self.bucket().now(), asked, Some(&before.run));
                 self.ledger.note(&action).await?;
                 noted = true;
             }
-            let Some((key, record)) = self.planned_again(&baseline, &first.run, lists, asked).await? else {
-                return Ok(Retried::Nothing);
+            found = Some(by_hand.clone());
+            let again = Again { before, lists, by_hand };
+            let planned = match self.planned_again(&baseline, again, asked).await {
+                Err(RunError::Plan(PlanError::Taken(error))) => {
+                    // This call was cut off before it had its record, and other objects could be read then. What was written is never
+                    // overwritten: it is planned on a baseline of another ETag.
+                    tracing::warn!(run, %error, "planning anew");
+                    let moved = Baseline { writes: baseline.value.writes + 1, ..baseline.value.clone() };
+                    let _ = self.ledger.swap(&baseline_key(), moved, &baseline.etag).await?;
+                    continue;
+                }
+                planned => planned?,
+            };
+            let Some((key, record)) = planned else {
+                return Ok(Retried::Nothing(ByHand::default()));
             };
             let next = baseline.value.retrying(&record.value, &key);
             if self.ledger.swap(&baseline_key(), next, &baseline.etag).await?.is_err() {
@@ -66,7 +99,7 @@ impl Runner {
             let id = record.value.run.clone();
             tracing::info!(run = %id, by = asked.by, "carry-over is planned again");
             let handled = self.drive(&key, record, time).await?;
-            return Ok(Retried::Run(id, handled));
+            return Ok(Retried::Run(id, handled, found));
         }
         Err(RunError::Contended(format!("retry of {run}")))
     }
@@ -82,7 +115,7 @@ impl Runner {
         let record = self.record(&last.record).await?;
         if last.run.is_retry_by(&asked.request_id) {
             let handled = self.drive(&last.record, record, time).await?;
-            return Ok(Some(Retried::Run(last.run.clone(), handled)));
+            return Ok(Some(Retried::Run(last.run.clone(), handled, None)));
         }
         match record.value.state {
             State::Planned => self.drive(&last.record, record, time).await.map(drop)?,
@@ -104,16 +137,15 @@ impl Runner {
     async fn planned_again(
         &self,
         baseline: &Kept<Baseline>,
-        run: &RunId,
-        lists: Vec<CarryOver>,
+        again: Again,
         asked: &Asked,
     ) -> Result<Option<(ObjectKey, Kept<RunRecord>)>, RunError> {
-        let id = run.retry_by(&asked.request_id);
+        let Again { before, lists, by_hand } = again;
+        let id = before.run.retry_by(&asked.request_id);
         let key = run_key(&id, &baseline.etag);
         if let Some(record) = self.ledger.run(&key).await? {
             return Ok(Some((key, record)));
         }
-        let Some(before) = self.record_of(run).await? else { return Ok(None) };
         let retry = Retry {
             bucket: self.bucket().clone(),
             route: self.route.clone(),
@@ -121,15 +153,16 @@ impl Runner {
             folder: plan_folder(&id, &baseline.etag),
             time: before.report.time.clone(),
             lists: lists.clone(),
+            readable: by_hand.readable,
             key: HashKey::from_hex(&baseline.value.hash_key).ok_or(PlanError::HashKey)?,
         };
         let runtime = Handle::current();
         let made = tokio::task::spawn_blocking(move || retry.make(&runtime)).await??;
         let Some(mut plan) = made else { return Ok(None) };
         let bytes = bytes(&before, &lists);
-        if let Some((all, large)) = bytes {
-            (plan.bytes, plan.large.bytes) = (all, large);
-        }
+        // Where some are not known, none are told.
+        (plan.bytes, plan.large.bytes) =
+            bytes.map_or((0, 0), |(all, large)| (plan.bytes + all, plan.large.bytes + large));
         let requests = self.requests(&id, &plan);
         let limits = &self.settings.budget.limits;
         let by_bytes = limits.bytes.is_some() || (limits.cost.is_some() && plan.large.objects > 0);
@@ -162,12 +195,14 @@ impl Runner {
         Ok(Some((key, record)))
     }
 
-    /// The record of a run that has had its jobs.
-    async fn record_of(&self, run: &RunId) -> Result<Option<RunRecord>, RunError> {
+    /// The record of a run that was committed, and is settled.
+    async fn record_of(&self, run: &str) -> Result<Option<RunRecord>, RunError> {
         for listed in self.bucket().all_below(&format!("{}{run}/", crate::ledger::RUNS), None).await? {
             if let Some(record) = self.ledger.run(&listed.key).await?
+                && record.value.run.as_str() == run
                 && record.value.mode == CopyMode::Changes
-                && !record.value.jobs.is_empty()
+                && record.value.state.is_closed()
+                && !record.value.is_discarded()
             {
                 return Ok(Some(record.value));
             }

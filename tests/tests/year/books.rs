@@ -67,7 +67,8 @@ impl Books {
         }
         let mut again: BTreeMap<String, u64> = BTreeMap::new();
         weather.jobs(|_, job| {
-            for key in job.tasks.iter().filter(|_| job.is_bad && job.kind != JobKind::Restore) {
+            let bad = job.tasks.iter().filter(|_| job.is_bad && job.kind != JobKind::Restore);
+            for key in bad.chain(&job.restored) {
                 *again.entry(key.clone()).or_default() += 1;
             }
         });

@@ -29,6 +29,8 @@ pub(crate) struct JobMade {
     pub(crate) is_bad: bool,
     /// The keys of the tasks that it began.
     pub(crate) tasks: Vec<String>,
+    /// Of these, if it is a retry's, those of archived objects that a person has restored: no report shows that they changed.
+    pub(crate) restored: Vec<String>,
 }
 
 /// A job that waits for a person.

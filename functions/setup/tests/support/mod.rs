@@ -22,6 +22,7 @@ pub(crate) const SOURCE_ACCOUNT: &str = include_str!("../../../../source-account
 pub(crate) const COPY_ROLE: &str = "transship-photos-copy";
 pub(crate) const EXTERNAL_ID: &str = "a-secret-of-ours";
 const SETUP_ROLE: &str = "transship-photos-setup";
+const CREATE_JOB_ROLE: &str = "transship-photos-create-job";
 
 pub(crate) struct World {
     pub(crate) cloud: Cloud,
@@ -61,6 +62,10 @@ impl World {
         assert_eq!(role["RoleName"], SETUP_ROLE);
         let own = &role["Policies"][0]["PolicyDocument"];
         world.make_role(&world.destination, SETUP_ROLE, &role["AssumeRolePolicyDocument"], own).await;
+        // The source bucket's policy names it, and S3 refuses a principal that is not there.
+        let nothing =
+            json!({ "Version": "2012-10-17", "Statement": { "Effect": "Deny", "Action": "*", "Resource": "*" } });
+        world.make_role(&world.destination, CREATE_JOB_ROLE, &role["AssumeRolePolicyDocument"], &nothing).await;
         world.attached = world.attach(&properties()).await;
         for bucket in ["vendor-photos", "vendor-archive"] {
             world.make_source_access(bucket).await;

@@ -127,10 +127,19 @@ fn errors_are_grouped_with_three_examples_in_bounded_memory() {
 fn what_copy_large_says_has_a_code_of_its_own() {
     let text = "b,gone,,failed,200,PermanentFailure,NoSuchKey: gone is not there any more\n\
         b,slow,,failed,200,TemporaryFailure,\"TimeUp: time is up, 3 of 9 parts are copied\"\n\
+        b,keyless,,failed,200,PermanentFailure,KMS.DisabledException: UploadPartCopy failed\n\
+        b,odd,,failed,200,PermanentFailure,Ends. with a dot: no code\n\
+        b,dotted,,failed,200,PermanentFailure,KMS.: no code\n\
         b,dead,,failed,200,PermanentFailure,Lambda returned function error: it crashed\n";
     let (counts, failed) = read_all(text).unwrap();
-    let expected =
-        [("gone", Some(404), "NoSuchKey"), ("slow", None, "TimeUp"), ("dead", Some(200), "PermanentFailure")];
-    assert_eq!(counts, (0, 3));
+    let expected = [
+        ("gone", Some(404), "NoSuchKey"),
+        ("slow", None, "TimeUp"),
+        ("keyless", None, "KMS.DisabledException"),
+        ("odd", Some(200), "PermanentFailure"),
+        ("dotted", Some(200), "PermanentFailure"),
+        ("dead", Some(200), "PermanentFailure"),
+    ];
+    assert_eq!(counts, (0, 6));
     assert_eq!(failed, expected.map(|(key, status, code)| (key.to_owned(), status, code.to_owned())));
 }

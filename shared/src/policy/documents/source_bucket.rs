@@ -4,7 +4,7 @@ use crate::policy::{Principal, Purpose, RouteSettings, Statement};
 
 /// What the source bucket's policy must hold: the copy role, and the role of `copy-large` where there is one, may read the
 /// objects under the source prefix and list them. It never grants a write. Where archived objects are restored, the copy role
-/// may ask for that, and `create-job` whether it is done.
+/// may ask for that; whether they have been, by whomever, `create-job` may ask.
 ///
 /// S3 refuses the policy while a role does not exist: the roles are made first.
 pub fn source_bucket_statements(route: &RouteSettings) -> Vec<Statement> {
@@ -25,10 +25,10 @@ pub fn source_bucket_statements(route: &RouteSettings) -> Vec<Statement> {
     statements
 }
 
-/// HeadObject is allowed by `s3:GetObject`; template.yaml gives the function's role the same. The role is in the same stack as setup,
-/// which calls it only when that is made.
+/// HeadObject tells whether an archived object was restored, and is allowed by `s3:GetObject`; template.yaml gives the function's role
+/// the same. The role is in the same stack as setup, which calls it only when that is made.
 fn ask_source(route: &RouteSettings) -> Option<Statement> {
-    let role = route.function_role("create-job").filter(|_| route.restores)?;
+    let role = route.function_role("create-job")?;
     let ask = Statement::allow(&route.sid_prefix(), Purpose::AskSource, &["s3:GetObject"]).by(Principal::Role(role));
     Some(ask.on([route.source_objects()]))
 }

@@ -146,6 +146,7 @@ impl Report<'_> {
             schema: &schema,
             spaces: delivery.spaces,
             columns: &delivery.columns,
+            now: self.started,
         };
 
         let prefix = self.configuration.filter.as_ref().map_or("", |filter| filter.prefix.as_str());

@@ -11,7 +11,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
 use crate::identity::AccountId;
-use crate::s3::Version;
+use crate::s3::{ArchiveTier, Version};
 
 /// How the space in a key is encoded. Sources disagree about AWS, so a reader must take both; a literal plus is `%2B`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -67,6 +67,8 @@ pub struct Table<'a> {
     pub spaces: Spaces,
     /// Columns of no meaning behind those of the schema: name and value.
     pub columns: &'a [(String, String)],
+    /// When the scan started.
+    pub now: Timestamp,
 }
 
 impl Table<'_> {
@@ -94,7 +96,13 @@ impl Table<'_> {
             "StorageClass" => of_body(&version.storage_class),
             "IsMultipartUploaded" => version.is_multipart.to_string(),
             "EncryptionStatus" => of_body(&version.encryption_status),
-            "IntelligentTieringAccessTier" if version.storage_class == "INTELLIGENT_TIERING" => of_body("FREQUENT"),
+            "IntelligentTieringAccessTier" if version.storage_class == "INTELLIGENT_TIERING" => {
+                of_body(match version.archive_tier.filter(|tier| tier.holds(self.now)) {
+                    Some(ArchiveTier { deep: true, .. }) => "DEEP_ARCHIVE",
+                    Some(_) => "ARCHIVE",
+                    None => "FREQUENT",
+                })
+            }
             "BucketKeyStatus" => of_body("DISABLED"),
             "ChecksumAlgorithm" => of_body(&version.checksum_algorithm),
             "ObjectAccessControlList" => of_body(&acl(self.owner)),
@@ -173,6 +181,7 @@ mod tests {
             is_multipart: false,
             encryption_status: "SSE-S3".to_owned(),
             checksum_algorithm: "CRC32".to_owned(),
+            archive_tier: None,
         }
     }
 
@@ -196,7 +205,14 @@ mod tests {
     fn every_field_is_quoted_and_keys_are_encoded() {
         let schema = schema(false, &["Size", "LastModifiedDate", "ETag", "ReplicationStatus"]);
         let owner = AccountId::source();
-        let table = Table { bucket: "src", owner: &owner, schema: &schema, spaces: Spaces::Plus, columns: &[] };
+        let table = Table {
+            bucket: "src",
+            owner: &owner,
+            schema: &schema,
+            spaces: Spaces::Plus,
+            columns: &[],
+            now: Timestamp::UNIX_EPOCH,
+        };
         assert_eq!(
             text(&table, &[version("a b/+\"100%\",\né~.txt")]),
             "\"src\",\"a+b/%2B%22100%25%22%2C%0A%C3%A9%7E.txt\",\"12\",\"2026-01-02T03:04:05.006Z\",\
@@ -208,7 +224,14 @@ mod tests {
     fn null_versions_have_no_id_and_delete_markers_no_size() {
         let schema = schema(true, &["Size", "ETag"]);
         let owner = AccountId::source();
-        let table = Table { bucket: "src", owner: &owner, schema: &schema, spaces: Spaces::Percent, columns: &[] };
+        let table = Table {
+            bucket: "src",
+            owner: &owner,
+            schema: &schema,
+            spaces: Spaces::Percent,
+            columns: &[],
+            now: Timestamp::UNIX_EPOCH,
+        };
         let marker = Version { is_delete_marker: true, version_id: "v2".to_owned(), ..version("k") };
         let old = Version { is_latest: false, ..version("k") };
         assert_eq!(

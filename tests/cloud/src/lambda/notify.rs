@@ -247,6 +247,7 @@ mod tests {
             is_multipart: false,
             encryption_status: "SSE-S3".to_owned(),
             checksum_algorithm: String::new(),
+            archive_tier: None,
         };
         let by = Principal::Anonymous;
         let configured = configuration("s3:ObjectCreated:*", &[]);

@@ -216,7 +216,8 @@ pub(super) fn head_object(backend: &Backend, req: &S3Request<HeadObjectInput>) -
     read_if!(input).check(&found.object, data)?;
     let section = section(data, input.range, input.part_number)?;
     let mut output = describe!(HeadObjectOutput, input, found, data, section);
-    output.restore = data.restore_header(backend.cloud.clock().now());
+    let now = backend.cloud.clock().now();
+    (output.restore, output.archive_status) = (data.restore_header(now), data.archive_status(now));
     Ok(output)
 }
 

@@ -62,6 +62,24 @@ pub struct Version {
     pub encryption_status: String,
     /// `CRC32`, … or empty
     pub checksum_algorithm: String,
+    /// The archive tier that an object of INTELLIGENT_TIERING is or was in.
+    pub archive_tier: Option<ArchiveTier>,
+}
+
+/// An archive tier of INTELLIGENT_TIERING.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ArchiveTier {
+    /// `DEEP_ARCHIVE`, not `ARCHIVE`.
+    pub deep: bool,
+    /// When the object leaves it, since it was asked to be restored.
+    pub until: Option<jiff::Timestamp>,
+}
+
+impl ArchiveTier {
+    /// Whether the object is in it.
+    pub fn holds(self, now: jiff::Timestamp) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
 }
 
 /// An inventory configuration as `PutBucketInventoryConfiguration` took it.

@@ -5,9 +5,9 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 use s3s::dto::{self, Metadata, ServerSideEncryption};
 
-use super::Version;
 use super::checksum::Stored;
 use super::content::Content;
+use super::{ArchiveTier, Version};
 
 /// One version of one key: an object, or a delete marker.
 #[derive(Debug, Clone)]
@@ -34,6 +34,8 @@ pub(super) struct Data {
     pub(super) storage_class: String,
     /// If it was asked to be restored from its archive.
     pub(super) restored: Option<Restored>,
+    /// If it is of INTELLIGENT_TIERING, and was not used for long.
+    pub(super) archive_tier: Option<ArchiveTier>,
     pub(super) encryption: Encryption,
     pub(super) checksum: Option<Stored>,
     /// The canned ACL it was written with; remembered, never evaluated.
@@ -148,7 +150,15 @@ impl Encryption {
 impl Data {
     /// Not readable now: of an archive, and not restored.
     pub(super) fn is_archived(&self, now: Timestamp) -> bool {
-        self.is_of_an_archive() && !self.restored.is_some_and(|copy| copy.from <= now && now < copy.until)
+        let restored = self.restored.is_some_and(|copy| copy.from <= now && now < copy.until);
+        (self.is_of_an_archive() && !restored) || self.archive_tier.is_some_and(|tier| tier.holds(now))
+    }
+
+    /// The `x-amz-archive-status` header.
+    pub(super) fn archive_status(&self, now: Timestamp) -> Option<dto::ArchiveStatus> {
+        let tier = self.archive_tier.filter(|tier| tier.holds(now))?;
+        let name = if tier.deep { "DEEP_ARCHIVE_ACCESS" } else { "ARCHIVE_ACCESS" };
+        Some(dto::ArchiveStatus::from_static(name))
     }
 
     /// Not readable before it is restored.
@@ -158,6 +168,9 @@ impl Data {
 
     /// The `x-amz-restore` header.
     pub(super) fn restore_header(&self, now: Timestamp) -> Option<String> {
+        if self.archive_tier.is_some_and(|tier| tier.until.is_some() && tier.holds(now)) {
+            return Some("ongoing-request=\"true\"".to_owned());
+        }
         let copy = self.restored.filter(|copy| now < copy.until)?;
         if now < copy.from {
             return Some("ongoing-request=\"true\"".to_owned());
@@ -196,6 +209,7 @@ impl Object {
                 .and_then(|d| d.checksum.as_ref())
                 .map(|c| c.algorithm.name().to_owned())
                 .unwrap_or_default(),
+            archive_tier: data.and_then(|d| d.archive_tier),
         }
     }
 }

@@ -108,6 +108,7 @@ fn data(new: New<'_>, bucket: &Bucket) -> Data {
         tags: wanted.tags.unwrap_or_default(),
         storage_class: wanted.storage_class.unwrap_or_else(|| "STANDARD".to_owned()),
         restored: None,
+        archive_tier: None,
         encryption,
         checksum: new.checksum,
         acl: wanted.acl,

@@ -1,5 +1,6 @@
 //! `RestoreObject`: an archived object becomes readable after its tier's time, for so many days. Nothing of its storage class or its
-//! place in inventories changes; `HeadObject` tells by `x-amz-restore`.
+//! place in inventories changes; `HeadObject` tells by `x-amz-restore`. What is restored of an archive tier of INTELLIGENT_TIERING stays
+//! readable, takes no days, and shows it in inventories.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/restoring-objects-retrieval-options.html>
 
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 use s3s::dto::{RestoreObjectInput, RestoreObjectOutput};
 use s3s::{S3Request, S3Result, s3_error};
 
+use super::ArchiveTier;
 use super::Backend;
 use super::error::custom;
 use super::get::check_customer_key;
@@ -38,17 +40,26 @@ fn restored(data: &Data, now: Timestamp, days: i32, tier: &str) -> S3Result<Rest
     Ok(Restored { from: readable, until: until.timestamp() })
 }
 
+/// When an object leaves its archive tier.
+fn out_of(tier: ArchiveTier, now: Timestamp, days: Option<i32>, speed: &str) -> S3Result<ArchiveTier> {
+    if days.is_some() {
+        return Err(s3_error!(InvalidArgument, "Days is not allowed for this storage class"));
+    }
+    if tier.until.is_some() {
+        let why = "Object restore is already in progress";
+        return Err(custom("RestoreAlreadyInProgress", StatusCode::CONFLICT, why));
+    }
+    Ok(ArchiveTier { until: Some(now + SignedDuration::from_hours(hours(speed, tier.deep)?)), ..tier })
+}
+
 pub(super) fn restore(backend: &Backend, req: S3Request<RestoreObjectInput>) -> S3Result<RestoreObjectOutput> {
     let caller = backend.open(&req, &req.input.bucket, req.input.expected_bucket_owner.as_deref())?;
     let input = req.input;
     caller.object("s3:RestoreObject", &input.key)?;
     let version_id = input.version_id.as_deref();
     let request = input.restore_request.unwrap_or_default();
-    let days = request.days.filter(|days| *days > 0);
-    let days =
-        days.ok_or_else(|| s3_error!(InvalidArgument, "Days must be a positive number for this storage class"))?;
     let parameters = request.glacier_job_parameters.map(|parameters| parameters.tier);
-    let tier = parameters.or(request.tier).map_or_else(|| "Standard".to_owned(), |tier| tier.as_str().to_owned());
+    let speed = parameters.or(request.tier).map_or_else(|| "Standard".to_owned(), |tier| tier.as_str().to_owned());
     let now = backend.cloud.clock().now();
     let found = backend.cloud.store().write(&caller.bucket, |bucket| {
         let Some(id) = bucket.find(&input.key, version_id).map(|o| o.version_id.clone()) else { return Ok(None) };
@@ -56,6 +67,10 @@ pub(super) fn restore(backend: &Backend, req: S3Request<RestoreObjectInput>) -> 
         let Some(version) = versions.iter_mut().find(|v| v.version_id == id) else { return Ok(None) };
         let Object { data: Some(data), .. } = Arc::make_mut(version) else { return Ok(None) };
         check_customer_key(data, None, None, None)?;
+        if let Some(tier) = data.archive_tier.filter(|tier| tier.holds(now)) {
+            data.archive_tier = Some(out_of(tier, now, request.days, &speed)?);
+            return Ok(Some(()));
+        }
         if !data.is_of_an_archive() {
             return Err(s3_error!(InvalidObjectState, "Restore is not allowed for the object's current storage class"));
         }
@@ -63,7 +78,9 @@ pub(super) fn restore(backend: &Backend, req: S3Request<RestoreObjectInput>) -> 
             let why = "Object restore is already in progress";
             return Err(custom("RestoreAlreadyInProgress", StatusCode::CONFLICT, why));
         }
-        data.restored = Some(restored(data, now, days, &tier)?);
+        let days = request.days.filter(|days| *days > 0);
+        let wrong = || s3_error!(InvalidArgument, "Days must be a positive number for this storage class");
+        data.restored = Some(restored(data, now, days.ok_or_else(wrong)?, &speed)?);
         Ok(Some(()))
     })?;
     found.ok_or_else(|| caller.missing(&input.key, version_id.is_some()))?;

@@ -14,7 +14,7 @@ use super::multipart::Upload;
 use super::object::{Encryption, Object};
 use super::settings::owner_enforced;
 use super::wanted::{EncryptionHeaders, encryption};
-use super::{InventoryConfiguration, Version};
+use super::{ArchiveTier, InventoryConfiguration, Version};
 use crate::identity::AccountId;
 
 /// Buckets and objects, in memory.
@@ -104,6 +104,18 @@ impl Store {
     pub fn restored(&self, bucket: &str, key: &str, version_id: &str) -> Option<(Timestamp, Timestamp)> {
         let restored = |b: &Bucket| b.version(key, version_id)?.data.as_ref()?.restored;
         self.read(bucket, restored).ok().flatten().map(|restored| (restored.from, restored.until))
+    }
+
+    /// Moves the newest version of an object of INTELLIGENT_TIERING into an archive tier, as S3 does with what was not used for
+    /// long. Whether there is such an object.
+    pub fn archive(&self, bucket: &str, key: &str, deep: bool) -> bool {
+        let moved = self.write(bucket, |b| {
+            let newest = b.objects.get_mut(key).and_then(|versions| versions.last_mut());
+            let data = newest.and_then(|version| Arc::make_mut(version).data.as_mut());
+            let data = data.filter(|data| data.storage_class == "INTELLIGENT_TIERING");
+            Ok(data.map(|data| data.archive_tier = Some(ArchiveTier { deep, until: None })).is_some())
+        });
+        moved.unwrap_or_default()
     }
 
     /// Looks at a bucket, or ends in `NoSuchBucket`.

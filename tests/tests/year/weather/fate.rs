@@ -7,13 +7,14 @@ use cloud::Cloud;
 use cloud::batch::job::Job;
 use cloud::batch::report::TaskFailure;
 use cloud::batch::{JobScript, ReportScript, WholeFailure};
+use e2e::route::SOURCE_BUCKET;
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
 use transship::job::JobKind;
 use transship::names::EncodedKey;
 
 use super::super::chance::{Chance, happens};
-use super::super::source::STUBBORN;
+use super::super::source::{STUBBORN, current, is_copyable};
 use super::super::trouble::Kind;
 use super::{JobMade, State, Waiting, Weather};
 
@@ -35,7 +36,7 @@ impl Weather {
         let (day, nth, calm) = (state.day, state.jobs, state.calm);
         let mut rng = state.chance.about(format!("job {day} {nth}"));
         let waits = job.spec.confirmation_required;
-        let made = JobMade { run, kind, is_bad: false, tasks: Vec::new() };
+        let made = JobMade { kind, run, ..JobMade::default() };
         let nth_copy = state.nth_copy(kind);
         let mut script = if calm { JobScript::default() } else { state.fate(job, (kind, nth_copy), &mut rng) };
         if waits {
@@ -50,6 +51,10 @@ impl Weather {
             let mut state = weather.state();
             if let Some(job) = state.made.get_mut(&id) {
                 job.tasks.push(key.clone());
+                let archived = |version: &cloud::s3::Version| !is_copyable(version);
+                if job.run.contains("-retry-") && current(&cloud, SOURCE_BUCKET).get(&key).is_some_and(archived) {
+                    job.restored.push(key.clone());
+                }
             }
             let mut rng = chance.about(format!("task {day} {nth} {key}"));
             let trouble = if !calm && is_stubborn(chance, day, &key) {
