@@ -8,6 +8,7 @@ use transship::ledger::{RunRecord, State};
 use super::life::Life;
 use super::told::Told;
 use super::trouble::{Kind, Trouble};
+use super::weather::is_check;
 
 /// What a trouble was seen by; none if by nothing.
 pub(crate) struct Evidence<'a> {
@@ -79,6 +80,10 @@ impl<'a> Evidence<'a> {
             // Its call was sent again, or its invocation failed and was tried again, or it was found.
             Kind::Mishap | Kind::Throttled => {
                 *retried
+                    // Another invocation was at the same at that moment, and heard setup.
+                    || (is_check(about) && self.life.weather.checks().iter().any(|heard| {
+                        heard.duration_since(*at).abs() <= SignedDuration::from_mins(10)
+                    }))
                     || self.failed.iter().any(|failed| within(1, failed.at))
                     // Warnings of these are told once they have lasted an hour, and few do.
                     || ["failing", "hand-on", "check-failed"].iter().any(|name| {

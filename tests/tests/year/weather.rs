@@ -71,6 +71,8 @@ struct State {
     lost: BTreeMap<String, BTreeSet<String>>,
     events: u32,
     troubles: Vec<Trouble>,
+    /// When setup was asked how the accounts stand, and was heard.
+    checks: Vec<Timestamp>,
 }
 
 /// What becomes of one call of one function.
@@ -101,6 +103,7 @@ impl Weather {
             lost: BTreeMap::new(),
             events: 0,
             troubles: Vec::new(),
+            checks: Vec::new(),
         })))
     }
 
@@ -207,6 +210,11 @@ impl Weather {
         self.state().troubles.clone()
     }
 
+    /// When setup was asked how the accounts stand, and was heard.
+    pub(crate) fn checks(&self) -> Vec<Timestamp> {
+        self.state().checks.clone()
+    }
+
     /// Looks at each job that was made.
     pub(crate) fn jobs<T>(&self, mut look: impl FnMut(&str, &JobMade) -> T) -> Vec<T> {
         self.state().made.iter().map(|(id, job)| look(id, job)).collect()
@@ -243,41 +251,11 @@ impl Weather {
 
     fn of_request(&self, seen: &Seen, now: Timestamp) -> Fault {
         let mut state = self.state();
-        let Some(function) = seen.function.as_deref().filter(|_| !state.calm) else { return Fault::None };
-        if seen.operation == "CreateJob" && state.throttled.is_some_and(|(from, to)| from <= now && now < to) {
-            state.note(Kind::Throttled, now, function);
-            let (code, message) = ("TooManyRequestsException", "Too many requests");
-            return Fault::Answer { status: 400, code, message, when: When::Before };
+        let fault = state.of_request(seen, now);
+        if is_check(&seen.path) && matches!(fault, Fault::None) {
+            state.checks.push(now);
         }
-        let call = format!("{function} {} {}?{}", seen.operation, seen.path, seen.query);
-        // What copy-large does not send again itself, a task's next attempt does.
-        if seen.attempt > 1 || function == COPY_LARGE {
-            let same = |trouble: &&mut Trouble| trouble.kind == Kind::Mishap && trouble.about == call;
-            if let Some(trouble) = state.troubles.iter_mut().rev().find(same) {
-                trouble.retried = true;
-            }
-        }
-        if seen.attempt > 1 {
-            return Fault::None;
-        }
-        let reads = ["Get", "Head", "List", "Describe"].iter().any(|start| seen.operation.starts_with(start));
-        let counts = |strike: &Strike| strike.function == function && !(strike.writes && reads);
-        let Some(place) = state.strikes.iter().position(counts) else { return Fault::None };
-        if state.strikes[place].after > 0 {
-            state.strikes[place].after -= 1;
-            return Fault::None;
-        }
-        let Strike { mishap, .. } = state.strikes.remove(place);
-        match mishap {
-            // Its task fails with it, and tells of it in the completion report.
-            Mishap::Crash(_) if function == COPY_LARGE => {
-                let job = state.large.clone().unwrap_or_default();
-                state.note(Kind::LargeKilled, now, &job);
-            }
-            Mishap::Crash(_) => state.note(Kind::Crash, now, function),
-            _ => state.note(Kind::Mishap, now, &call),
-        }
-        mishap.fault()
+        fault
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -286,6 +264,44 @@ impl Weather {
 }
 
 impl State {
+    fn of_request(&mut self, seen: &Seen, now: Timestamp) -> Fault {
+        let Some(function) = seen.function.as_deref().filter(|_| !self.calm) else { return Fault::None };
+        if seen.operation == "CreateJob" && self.throttled.is_some_and(|(from, to)| from <= now && now < to) {
+            self.note(Kind::Throttled, now, function);
+            let (code, message) = ("TooManyRequestsException", "Too many requests");
+            return Fault::Answer { status: 400, code, message, when: When::Before };
+        }
+        let call = format!("{function} {} {}?{}", seen.operation, seen.path, seen.query);
+        // What copy-large does not send again itself, a task's next attempt does.
+        if seen.attempt > 1 || function == COPY_LARGE {
+            let same = |trouble: &&mut Trouble| trouble.kind == Kind::Mishap && trouble.about == call;
+            if let Some(trouble) = self.troubles.iter_mut().rev().find(same) {
+                trouble.retried = true;
+            }
+        }
+        if seen.attempt > 1 {
+            return Fault::None;
+        }
+        let reads = ["Get", "Head", "List", "Describe"].iter().any(|start| seen.operation.starts_with(start));
+        let counts = |strike: &Strike| strike.function == function && !(strike.writes && reads);
+        let Some(place) = self.strikes.iter().position(counts) else { return Fault::None };
+        if self.strikes[place].after > 0 {
+            self.strikes[place].after -= 1;
+            return Fault::None;
+        }
+        let Strike { mishap, .. } = self.strikes.remove(place);
+        match mishap {
+            // Its task fails with it, and tells of it in the completion report.
+            Mishap::Crash(_) if function == COPY_LARGE => {
+                let job = self.large.clone().unwrap_or_default();
+                self.note(Kind::LargeKilled, now, &job);
+            }
+            Mishap::Crash(_) => self.note(Kind::Crash, now, function),
+            _ => self.note(Kind::Mishap, now, &call),
+        }
+        mishap.fault()
+    }
+
     fn note(&mut self, kind: Kind, at: Timestamp, about: &str) {
         self.troubles.push(Trouble { kind, at, about: about.to_owned(), retried: false });
     }
@@ -306,4 +322,9 @@ impl State {
         };
         self.strikes.push(Strike { function: COPY_LARGE, writes: false, after: rng.u32(0..25), mishap });
     }
+}
+
+/// Whether a call asks setup how the accounts stand.
+pub(crate) fn is_check(call: &str) -> bool {
+    call.contains("/functions/setup/invocations")
 }
