@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_sdk_s3::types::{GlacierJobParameters, RestoreRequest, StorageClass, Tier};
+use aws_sdk_s3control::types::RequestedJobStatus;
 use cloud::batch::report::TaskFailure;
 use cloud::batch::{JobScript, WholeFailure};
 use cloud::front::Fault;
@@ -207,6 +208,45 @@ async fn what_a_person_restored_is_copied_by_a_retry_of_the_run_that_left_it_out
     let answer = retry(&route, next.run.as_str()).await;
     assert_eq!(answer["reason"], "of 4 archived objects that it left out, 3 can be read");
     assert!(is_copied(&route, "coldest").await);
+}
+
+/// More runs have come since than are looked at: the retry is the newest all the same, and somebody is told that it waits.
+#[tokio::test]
+async fn a_retry_of_an_old_run_is_looked_after_as_any_run() {
+    let route = Route::set_up(&[("MaxObjectsPerRun", "1")]).await.unwrap();
+    for key in ["cold", "colder"] {
+        put_archived(&route, key, StorageClass::Glacier).await;
+    }
+    route.deliver().await.unwrap();
+    route.cloud.activity().settled().await;
+    route.settle_job().await.unwrap().unwrap();
+    let first = route.records().await.unwrap().pop().unwrap().run;
+    // Those of later reports: settled, told of, and nothing to do with this one.
+    let key = route.keys_below("ledger/runs/").await.unwrap().pop().unwrap();
+    let mut record: Value = serde_json::from_slice(&route.kept(&key).await.unwrap().unwrap()).unwrap();
+    for n in 0..61 {
+        let later = format!("2999-01-01T00-00Z-{n:032x}");
+        record["run"] = later.as_str().into();
+        let put = route.destination.s3.put_object().bucket(MANIFEST_BUCKET).key(format!("ledger/runs/{later}/e.json"));
+        put.body(serde_json::to_vec(&record).unwrap().into()).send().await.unwrap();
+    }
+    for key in ["cold", "colder"] {
+        restore(&route, key).await;
+    }
+    route.cloud.clock().turn(DAY);
+    let before = route.notices().unwrap().len();
+    assert_eq!(retry(&route, first.as_str()).await["outcome"], "created");
+    route.settle_job().await.unwrap().unwrap();
+    let told = |text: &str| route.notices().unwrap()[before..].iter().any(|notice| notice.text.contains(text));
+    assert!(told("--requested-job-status Ready"), "{:#?}", route.subjects().unwrap());
+
+    let job = route.job_ids().await.unwrap().pop().unwrap();
+    let cancel = route.destination.s3control.update_job_status().account_id("222222222222").job_id(job);
+    cancel.requested_job_status(RequestedJobStatus::Cancelled).send().await.unwrap();
+    route.settle_job().await.unwrap().unwrap();
+    let records = route.records().await.unwrap();
+    let run = records.iter().find(|record| record.run.is_retry()).unwrap();
+    assert!(run.state == State::Failed && run.told.is_some() && run.measured.is_some(), "{run:#?}");
 }
 
 #[tokio::test]

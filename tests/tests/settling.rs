@@ -228,6 +228,33 @@ async fn an_object_that_is_stuck_and_gone_is_named_no_more() {
     assert_eq!(found(&route).await, Vec::<String>::new());
 }
 
+/// A retry's record stands before its run's in the ledger, and yet it is the last word.
+#[tokio::test]
+async fn an_object_that_is_stuck_and_copied_by_a_retry_is_named_no_more() {
+    let route = with_objects(&[("StuckAfterRuns", "1")]).await;
+    failing(&route, &[("an object+1", 403, "AccessDenied")]);
+    let run = deliver(&route).await;
+    assert_eq!(found(&route).await, ["stuck"]);
+    let retry = json!({ "action": "retry", "run": run.run });
+
+    route.create_job(&retry).await.unwrap().unwrap();
+    route.cloud.activity().settled().await;
+    assert_eq!(found(&route).await, ["stuck"]);
+    let last = route.notices().unwrap().pop().unwrap();
+    assert!(last.text.contains("ALARM: 1 object has failed in 1 runs in a row or more, such as"), "{}", last.text);
+    assert!(!last.text.contains("Bytes planned"), "nobody knows them: {}", last.text);
+
+    route.cloud.jobs().script(|_| JobScript::default());
+    let records = route.records().await.unwrap();
+    let failed = records.iter().find(|record| record.run.is_retry()).unwrap();
+    let retry = json!({ "action": "retry", "run": failed.run });
+    route.create_job(&retry).await.unwrap().unwrap();
+    route.cloud.activity().settled().await;
+    assert_eq!(found(&route).await, Vec::<String>::new());
+    assert_eq!(route.baseline().await.unwrap().unwrap().carry_over, vec![]);
+    assert!(!route.notices().unwrap().pop().unwrap().text.contains("ALARM"));
+}
+
 /// Planning makes a full run where a list is gone: closing that run must not need the list either.
 #[tokio::test]
 async fn a_list_of_failed_tasks_that_is_gone_keeps_no_run_open() {

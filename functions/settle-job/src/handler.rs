@@ -90,7 +90,7 @@ impl Handler {
         raised.extend(more);
         // The page comes first: were it last, whoever is cut off before it would leave an old one, and nobody would know.
         if known.page_due || Teller::is_news(&tended, &raised, &known, now) {
-            known.page_due = !self.publish(&tended, &raised, now).await;
+            known.page_due = !self.publish(&tended, &raised).await;
         }
         let told = Box::pin(self.teller().tell(&tended, &raised, (known, watched))).await;
         self.emit(&told.metrics);
@@ -169,10 +169,10 @@ impl Handler {
     }
 
     /// Writes the status page; whether that worked. It is a view: if it fails, the next time writes it.
-    async fn publish(&self, tended: &Tended, raised: &[Raised], now: Timestamp) -> bool {
+    async fn publish(&self, tended: &Tended, raised: &[Raised]) -> bool {
         let findings: Vec<Finding> = raised.iter().map(|raised| raised.finding.clone()).collect();
         let runs: Vec<RunRecord> = tended.runs.iter().map(|(_, run)| run.value.clone()).collect();
-        let status = Status::of(&self.links(), tended.baseline.as_ref(), &runs, &findings, now);
+        let status = Status::of(&self.links(), tended.baseline.as_ref(), &runs, &findings, tended.as_of);
         let published = publish(self.runner.bucket(), &status).await;
         if let Err(error) = &published {
             tracing::warn!(%error, "the status page was not written");

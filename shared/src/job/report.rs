@@ -128,9 +128,9 @@ pub struct FailedTask<'a> {
 }
 
 impl FailedTask<'_> {
-    /// Whether there was no object of this key.
+    /// Whether there was no object of this key. Where there is no bucket, that is no object's fault, and nothing will mend itself.
     pub fn is_not_found(&self) -> bool {
-        self.status == Some(404)
+        self.status == Some(404) && self.code != "NoSuchBucket"
     }
 }
 

@@ -89,10 +89,13 @@ impl Ledger {
         self.read(key).await
     }
 
-    /// The newest records of runs, newest report first, at most `most`; what is no record of this ledger is passed over.
+    /// The records of runs that were written last, at most `most`, newest report first and, of those of one report, the last planned
+    /// first; what is no record of this ledger is passed over. A retry is of an old report, and yet among them.
     pub async fn newest_runs(&self, most: usize) -> Result<Vec<(ObjectKey, Kept<RunRecord>)>, LedgerError> {
+        let mut listed = self.bucket.all_below(RUNS, None).await?;
+        listed.sort_by(|a, b| (b.modified, &b.key).cmp(&(a.modified, &a.key)));
         let mut runs = Vec::new();
-        for listed in self.bucket.all_below(RUNS, None).await?.into_iter().rev().take(most) {
+        for listed in listed.into_iter().take(most) {
             match self.run(&listed.key).await {
                 Ok(Some(record)) => runs.push((listed.key, record)),
                 Ok(None) => {}
@@ -100,6 +103,8 @@ impl Ledger {
                 Err(error) => tracing::warn!(key = %listed.key, %error, "passed over"),
             }
         }
+        let newness = |(_, run): &(ObjectKey, Kept<RunRecord>)| (run.value.report.time.clone(), run.value.planned);
+        runs.sort_by_cached_key(|run| std::cmp::Reverse(newness(run)));
         Ok(runs)
     }
 

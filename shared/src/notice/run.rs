@@ -106,7 +106,8 @@ impl RunSummary {
             retried: plan.map(|plan| plan.carried_over),
             restoring: outcome.map(|outcome| outcome.restoring).filter(|n| *n > 0),
             large: plan.map(|plan| plan.large.objects).filter(|n| *n > 0),
-            bytes: plan.map(|plan| plan.bytes),
+            // Of failed tasks a retry knows the keys alone.
+            bytes: plan.map(|plan| plan.bytes).filter(|bytes| *bytes > 0 || !record.run.is_retry()),
             copied: outcome.map(|outcome| outcome.copied).or(nothing),
             failed: outcome.map(|outcome| outcome.failed).or(nothing),
             not_found: outcome.map(|outcome| outcome.not_found).or(nothing),

@@ -251,5 +251,9 @@ mod tests {
         let mut gone = Tally::default();
         gone.count(&FailedTask { status: Some(404), ..task("NoSuchKey") }, 9, 3);
         assert_eq!((gone.not_found, gone.stuck), (1, None));
+        // Its bucket is gone: no object will ever be copied, and somebody has to know.
+        let mut nowhere = Tally::default();
+        nowhere.count(&FailedTask { status: Some(404), ..task("NoSuchBucket") }, 9, 3);
+        assert_eq!((nowhere.not_found, nowhere.stuck.is_some()), (0, true));
     }
 }

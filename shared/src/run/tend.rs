@@ -1,7 +1,7 @@
 //! Looks after a route, whoever asks and however often: drives what is stuck, settles what has ended, finds the report
 //! that is to be planned next. Everything that it does, somebody else may be doing at the same moment.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::changes::ROUNDS;
 use super::reports::{Reports, Waiting};
@@ -17,6 +17,8 @@ use crate::names::{ETag, ObjectKey};
 pub struct Tended {
     /// `baseline.json`; none before the first run, or if it cannot be read.
     pub baseline: Option<Baseline>,
+    /// A moment before which nothing of this was written that is not in it.
+    pub as_of: Timestamp,
     /// The newest runs with their records' keys, newest first.
     pub runs: Vec<(ObjectKey, Kept<RunRecord>)>,
     /// The runs that were closed just now, by this call and no other.
@@ -58,6 +60,7 @@ impl Runner {
         let mut tended = Tended::default();
         if let Err(error) = Box::pin(self.tend_committed(&mut tended, time)).await {
             tended.failed.push(error);
+            tended.as_of = self.bucket().now();
         }
         tended.runs = self.ledger.newest_runs(RUNS).await?;
         let moved = Box::pin(self.tend_everything(&mut tended, time)).await;
@@ -77,7 +80,9 @@ impl Runner {
     /// Drives or settles the last committed run.
     async fn tend_committed(&self, tended: &mut Tended, time: &Time) -> Result<(), RunError> {
         for _ in 0..ROUNDS {
-            let Some(baseline) = self.ledger.baseline().await? else { return Ok(()) };
+            let baseline = self.ledger.baseline().await?;
+            tended.as_of = self.bucket().now();
+            let Some(baseline) = baseline else { return Ok(()) };
             let last = baseline.value.committed.clone();
             tended.baseline = Some(baseline.value.clone());
             let Some(last) = last else { return Ok(()) };

@@ -178,10 +178,14 @@ fn of_old(carried: &Carried) -> String {
 impl LeftOutRow {
     fn of((reason, left_out): (&Reason, &Count)) -> Self {
         let (reason, what_to_do) = match reason {
-            Reason::TooLarge => ("Over 5 GiB", "More than S3 copies in one request. Copy them by other means."),
+            Reason::TooLarge => (
+                "Over 5 GiB",
+                "The destination is in another Region. Deploy with CopyLargeAcrossRegions, or copy them by other means.",
+            ),
             Reason::Archived => (
                 "Archived",
-                "Restore them, or copy them to a class that is not archived; they are planned once they are readable.",
+                "Deploy with RestoreArchived; or restore them and then have create-job retry the run, as no report tells \
+                 that they can be read. Those of Intelligent-Tiering are planned by themselves.",
             ),
             Reason::CustomerKey => {
                 ("Encrypted with their owner's key (SSE-C)", "Nobody but the key's owner can read them.")
