@@ -267,3 +267,65 @@ async fn a_crash_between_publishing_and_noting_it_tells_the_same_notice_again() 
     let notices = route.notices().unwrap();
     assert_eq!((notices.len(), &notices[0]), (2, &notices[1]), "at least once, and known as the same");
 }
+
+/// Whether settle-job may invoke setup, and so hears how the accounts stand.
+fn deny_check(route: &Route) {
+    route.cloud.faults().script_for("settle-job", |seen| {
+        let (code, message) = ("AccessDeniedException", "by the test");
+        let denied = Fault::Answer { status: 403, code, message, when: When::Before };
+        if seen.operation == "Invoke" && seen.path.contains("setup") { denied } else { Fault::None }
+    });
+}
+
+fn finding_names(answer: &Value) -> Vec<&str> {
+    answer["findings"].as_array().unwrap().iter().filter_map(|finding| finding["name"].as_str()).collect()
+}
+
+#[tokio::test]
+async fn a_warning_that_may_pass_is_in_no_runs_message_and_makes_none_of_it_a_problem() {
+    for (notices, told) in [("Problems", &[][..]), ("All", &["Transship demo: copied: 3 copied, 0 failed"][..])] {
+        let route = with_objects(&[("Notices", notices)]).await;
+        deny_check(&route);
+        let run = deliver(&route).await;
+        assert_eq!(finding_names(&tick(&route).await.unwrap()), ["check-failed"]);
+        route.cloud.faults().clear();
+        for _ in 0..2 {
+            assert_eq!(finding_names(&tick(&route).await.unwrap()), [""; 0]);
+            route.cloud.clock().turn(HOUR);
+        }
+        let run = route.records().await.unwrap().into_iter().find(|record| record.run == run.run).unwrap();
+        assert!(run.state == State::Copied && run.told.is_some(), "{run:#?}");
+        let published = route.notices().unwrap();
+        assert_eq!(route.subjects().unwrap(), told, "{published:#?}");
+        let severities = published.iter().map(|notice| notice.told["severity"].as_str().unwrap());
+        assert!(severities.eq(told.iter().map(|_| "note")), "{published:#?}");
+        assert!(published.iter().all(|notice| !notice.text.contains("WARNING")), "{published:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_warning_that_lasts_is_told_with_a_run_and_that_it_is_over() {
+    let route = with_objects(&[("Notices", "Problems")]).await;
+    deny_check(&route);
+    deliver(&route).await;
+    route.cloud.clock().turn(HOUR + MINUTE);
+    put(&route, "another").await;
+    route.deliver().await.unwrap();
+    route.cloud.activity().settled().await;
+    let subject = "Transship demo: copied: 1 copied, 0 failed";
+    let [notice] = &route.notices().unwrap()[..] else { panic!("{:#?}", route.notices()) };
+    assert_eq!((notice.subject.as_str(), &notice.told["severity"]), (subject, &"warning".into()), "{notice:#?}");
+    assert!(notice.text.contains("WARNING: setup did not say how the accounts stand"), "{notice:#?}");
+    // Once somebody was told of it, it is in each message until it is over.
+    route.cloud.clock().turn(HOUR);
+    put(&route, "yet another").await;
+    route.deliver().await.unwrap();
+    route.cloud.activity().settled().await;
+    assert_eq!(route.subjects().unwrap(), [subject; 2]);
+    route.cloud.faults().clear();
+    tick(&route).await.unwrap();
+    tick(&route).await.unwrap();
+    let subjects = route.subjects().unwrap();
+    assert_eq!(subjects.len(), 3, "{subjects:?}");
+    assert!(subjects[2].contains("resolved: setup did not say how the accounts stand"), "{subjects:?}");
+}

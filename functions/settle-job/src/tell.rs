@@ -72,6 +72,7 @@ impl Teller<'_> {
         let mut told = Told { metrics: of_look(tended, raised, now), ..Told::default() };
         let changed = see(&mut known, raised, now);
         let mut due = due(&known, raised, now);
+        let beside = beside_a_run(raised, &known, &due);
         if !due.is_nothing() {
             known.telling = Some(now);
         }
@@ -88,8 +89,8 @@ impl Teller<'_> {
         } else {
             log(raised, &changed.begun, &changed.ended);
         }
-        let (findings, resolved) = (findings(raised), due.resolved());
-        let found = Found { findings: &findings, resolved: &resolved };
+        let resolved = due.resolved();
+        let found = Found { findings: &beside, resolved: &resolved };
         let in_a_run = Box::pin(self.tell_runs(tended, found, &mut told, now)).await;
         if let Some(kept) = kept.filter(|_| !due.is_nothing()) {
             let done = in_a_run || self.tell_findings(&due, &kept.value, &mut told).await;
@@ -107,7 +108,8 @@ impl Teller<'_> {
         runs || !see(&mut known.clone(), raised, now).is_nothing()
     }
 
-    /// Tells what came of each run that is closed; whether a message with all that was `found` was published.
+    /// Tells what came of each run that is closed; whether a message with all that is due was published: it is among what was
+    /// `found`.
     async fn tell_runs(&self, tended: &Tended, found: Found<'_>, told: &mut Told, now: Timestamp) -> bool {
         let mut published = false;
         for (key, run) in &tended.runs {
@@ -150,7 +152,7 @@ impl Teller<'_> {
 
     /// Tells what is due; whether that was possible.
     async fn tell_findings(&self, due: &Due, watch: &Watch, told: &mut Told) -> bool {
-        let raised: Vec<Finding> = findings(&due.raised);
+        let raised = findings(&due.raised);
         let resolved = due.resolved();
         let found = Found { findings: &raised, resolved: &resolved };
         let Some(message) = Message::of_findings(&self.links, &occurrence(due, watch), found) else { return true };
@@ -208,8 +210,19 @@ fn is_untold(record: &RunRecord) -> bool {
     record.told.is_none() && record.state.is_closed() && !record.is_discarded()
 }
 
-fn findings(raised: &[Raised]) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = raised.iter().map(|raised| raised.finding.clone()).collect();
+/// What a run's message says of how the route stands: every alarm, and of the warnings those that somebody was told of or is
+/// due to be. Any other may be over in a moment: it would make a problem of a faultless run, and nobody would hear that it is over.
+fn beside_a_run(raised: &[Raised], known: &Watch, due: &Due) -> Vec<Finding> {
+    let was_told = |raised: &Raised| known.raised.get(&raised.key()).is_some_and(|known| known.told.is_some());
+    let is_said = |raised: &&Raised| {
+        raised.finding.severity == Severity::Alarm || due.raised.contains(raised) || was_told(raised)
+    };
+    findings(raised.iter().filter(is_said))
+}
+
+/// The worst first.
+fn findings<'r>(raised: impl IntoIterator<Item = &'r Raised>) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = raised.into_iter().map(|raised| raised.finding.clone()).collect();
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     findings
 }

@@ -58,7 +58,9 @@ struct Detail<'a> {
     notice: &'a str,
     route: &'a str,
     outcome: &'a str,
-    severity: Severity,
+    /// The message's, which may be worse than the run's by what was found beside it. With a run it is in `run`: the name stands once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    severity: Option<Severity>,
     /// None in a message of findings alone.
     #[serde(flatten)]
     run: Option<&'a RunSummary>,
@@ -83,7 +85,7 @@ impl Message {
         let id = format!("{}/{}/{outcome}", links.route.name, all.run);
         let severity = all.severity.max(worst(found.findings));
         fitting(|most| {
-            let mut run = all.clone();
+            let mut run = RunSummary { severity, ..all.clone() };
             shorten(&mut run, most);
             let text = run_text(links, record, (&run, &all), found, most);
             Self::new(links, (&id, severity, &outcome), &subject, text, Some(&run), found, most)
@@ -121,8 +123,10 @@ impl Message {
         let _ = writeln!(text, "\nStatus page: {status_page}\nNotice {id}. If it comes twice, it is the same.");
         let findings: Vec<Finding> = found.findings.iter().take(most).map(shortened).collect();
         let resolved = found.resolved.iter().take(most).map(|what| excerpt(what)).collect();
+        let actions = &findings;
+        let alone = run.is_none().then_some(severity);
         let detail =
-            Detail { schema: 1, notice: id, route, outcome, severity, run, actions: &findings, resolved, status_page };
+            Detail { schema: 1, notice: id, route, outcome, severity: alone, run, actions, resolved, status_page };
         let mut attributes = vec![
             ("notice", id.to_owned()),
             ("route", route.to_owned()),

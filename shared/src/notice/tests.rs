@@ -138,6 +138,21 @@ Notice photos/2025-06-02T01-00Z-aa/copied with failures. If it comes twice, it i
 }
 
 #[test]
+fn what_was_found_beside_a_run_is_in_the_severity_that_a_program_reads() {
+    with_links(|links| {
+        let run = record("2025-06-02T01-00Z", "copied", 5, 0);
+        let findings = [Finding::new(Severity::Alarm, "it is so", "mend it")];
+        for (findings, severity) in [(&findings[..], Severity::Alarm), (&[], Severity::Note)] {
+            let message = Message::of_run(links, &run, Found { findings, resolved: &[] });
+            let told: Value = serde_json::from_str(&message.json).unwrap();
+            assert_eq!((message.severity, &told["severity"]), (severity, &json!(severity.as_str())));
+            let times = message.json.matches(r#""severity":"#).count();
+            assert_eq!(times, 1 + findings.len(), "the run's or the message's, not both: {}", message.json);
+        }
+    });
+}
+
+#[test]
 fn however_much_was_found_a_message_fits() {
     with_links(|links| {
         let mut run = record("2025-06-02T01-00Z", "failed", 0, 9);
