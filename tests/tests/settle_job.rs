@@ -7,7 +7,9 @@ use std::sync::Arc;
 use cloud::batch::report::TaskFailure;
 use cloud::batch::{JobScript, ReportScript};
 use cloud::front::{Fault, When};
+use cloud::inventory::Delivery;
 use e2e::route::{INVENTORY_ID, MANIFEST_BUCKET, Route, SOURCE_BUCKET};
+use jiff::SignedDuration;
 use serde_json::Value;
 use transship::ledger::{RunRecord, State};
 
@@ -208,6 +210,32 @@ async fn reports_that_do_not_come_are_missed() {
     let errors =
         errors.iter().filter(|line| line.contains("\"level\":\"ERROR\"") && line.contains("no-report")).count();
     assert_eq!(errors, 2, "each time it begins, not each time it is seen");
+}
+
+/// Of a large bucket, S3 delivers hours after the scan started.
+#[tokio::test]
+async fn a_report_that_comes_long_after_its_scan_is_not_missed_before_the_next_is_due() {
+    let route = with_objects(&[]).await;
+    tick(&route).await;
+    for _ in 0..3 {
+        let started = Some(route.cloud.clock().now() + SignedDuration::from_hours(14));
+        route.cloud.clock().turn(23 * HOUR);
+        assert_eq!(findings(&tick(&route).await), [""; 0], "the next is not due yet");
+        route.cloud.clock().turn(HOUR);
+        let late = Delivery { started, ..Delivery::default() };
+        cloud::inventory::deliver_as(&route.cloud, SOURCE_BUCKET, &late).await.unwrap();
+        route.cloud.activity().settled().await;
+        assert_eq!(findings(&tick(&route).await), [""; 0], "it has just come");
+    }
+    route.cloud.clock().turn(29 * HOUR);
+    assert_eq!(findings(&tick(&route).await), [""; 0]);
+    route.cloud.clock().turn(2 * HOUR);
+    assert_eq!(findings(&tick(&route).await), ["no-report"]);
+    // The folder of the next has begun to fill, and nothing says that it is whole.
+    let next = route.cloud.clock().now().strftime("%Y-%m-%dT%H-%MZ").to_string();
+    let begun = format!("inventory/{SOURCE_BUCKET}/{INVENTORY_ID}/{next}/begun");
+    route.destination.s3.put_object().bucket(MANIFEST_BUCKET).key(begun).send().await.unwrap();
+    assert_eq!(findings(&tick(&route).await), ["no-report"]);
 }
 
 #[tokio::test]

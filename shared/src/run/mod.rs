@@ -25,7 +25,7 @@ mod watch;
 
 pub use error::RunError;
 pub use rebuild::Rebuilt;
-pub use reports::{Reports, Waiting};
+pub use reports::{Arrived, Reports, Waiting};
 pub use retry::Retried;
 pub use tend::{EVENTS_COME_WITHIN, Tended};
 pub use verdict::REPORT_COMES_WITHIN;

@@ -15,8 +15,19 @@ use crate::names::{ETag, ObjectKey};
 pub struct Reports {
     /// The time of the newest that S3 has begun to deliver, `YYYY-MM-DDTHH-MMZ`.
     pub newest: Option<String>,
+    /// The newest that is there as a whole.
+    pub arrived: Option<Arrived>,
     /// Those that are there and have not been planned, though nothing newer has; newest first.
     pub waiting: Vec<Waiting>,
+}
+
+/// A report that S3 has delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arrived {
+    /// When its scan started, `YYYY-MM-DDTHH-MMZ`.
+    pub time: String,
+    /// Since when its manifest and its checksum are both there: for a large bucket, hours later.
+    pub at: Timestamp,
 }
 
 /// A report that nobody has planned.
@@ -56,15 +67,16 @@ impl Runner {
         });
         let keys: Vec<(String, ReportKey)> = keys.take(MOST).collect();
         let newest = keys.first().map(|(_, key)| key.time().to_owned());
-        let mut waiting = Vec::new();
+        let (mut arrived, mut waiting) = (None, Vec::new());
         for (folder, key) in keys {
             let Some(report) = self.delivered(&folder, &key).await? else { continue };
+            arrived.get_or_insert_with(|| Arrived { time: key.time().to_owned(), at: report.since });
             if !self.is_next(baseline, &report, key.time()).await? {
                 break;
             }
             waiting.push(report);
         }
-        Ok(Reports { newest, waiting })
+        Ok(Reports { newest, arrived, waiting })
     }
 
     /// A report, if it is there with its checksum.

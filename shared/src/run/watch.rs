@@ -40,7 +40,7 @@ impl Frequency {
         SignedDuration::from_hours(if self == Self::Daily { 48 } else { 9 * 24 })
     }
 
-    /// How long after the scan of one report the next may come.
+    /// How long after one report has come the next may. The scan tells nothing of it: S3 may take hours to deliver, each time.
     fn next(self) -> SignedDuration {
         SignedDuration::from_hours(if self == Self::Daily { 30 } else { 9 * 24 })
     }
@@ -101,16 +101,16 @@ pub fn watch(tended: &Tended, since: Timestamp, patience: &Patience, now: Timest
 }
 
 fn no_report(tended: &Tended, since: Timestamp, patience: &Patience, now: Timestamp) -> Option<Raised> {
-    let newest = tended.reports.newest.as_deref();
-    let (from, may_take) = match newest.and_then(text::report_time) {
-        Some(newest) => (newest, patience.frequency.next()),
+    let last = tended.reports.arrived.as_ref();
+    let (from, may_take) = match last {
+        Some(last) => (last.at, patience.frequency.next()),
         None => (since, patience.frequency.first()),
     };
     if now.duration_since(from) <= may_take {
         return None;
     }
-    let what = match newest {
-        Some(newest) => format!("no inventory report has come since that of {newest}"),
+    let what = match last {
+        Some(last) => format!("no inventory report has come since that of {}", last.time),
         None => "no inventory report has come yet".to_owned(),
     };
     let do_next = "S3 tells nobody when an export fails: invoke setup with {\"action\":\"check\"}, which looks at the \

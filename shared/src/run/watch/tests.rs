@@ -5,7 +5,7 @@ use crate::config::CopyMode;
 use crate::job::{JobKind, RunId};
 use crate::ledger::{Baseline, CarriedOver, CarryOver, Job, Kept, Outcome, RunRecord, State, Stuck, Watch, tests};
 use crate::names::ObjectKey;
-use crate::run::{Reports, RunError, Waiting};
+use crate::run::{Arrived, Reports, RunError, Waiting};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -25,8 +25,11 @@ fn names(tended: &Tended, frequency: Frequency, hours: i64) -> Vec<String> {
     watch(tended, start(), &patience(frequency), after(hours)).into_iter().map(|raised| raised.name).collect()
 }
 
-fn delivered(newest: &str) -> Tended {
-    Tended { reports: Reports { newest: Some(newest.to_owned()), waiting: Vec::new() }, ..Tended::default() }
+/// A report that came so many hours after `start`.
+fn delivered(time: &str, hours: i64) -> Tended {
+    let arrived = Some(Arrived { time: time.to_owned(), at: after(hours) });
+    let reports = Reports { newest: Some(time.to_owned()), arrived, waiting: Vec::new() };
+    Tended { reports, ..Tended::default() }
 }
 
 fn with_run(state: State, jobs: &[&str]) -> Tended {
@@ -35,7 +38,7 @@ fn with_run(state: State, jobs: &[&str]) -> Tended {
     record.state = state;
     record.jobs = jobs.iter().map(|id| Job { kind: JobKind::Copy, id: (*id).to_owned() }).collect();
     let kept = Kept { value: record, etag: "e".parse().unwrap() };
-    Tended { runs: vec![(ObjectKey::from_plain("ledger/runs/r/e.json"), kept)], ..delivered("2026-11-10T00-00Z") }
+    Tended { runs: vec![(ObjectKey::from_plain("ledger/runs/r/e.json"), kept)], ..delivered("2026-11-10T00-00Z", 0) }
 }
 
 #[test]
@@ -46,10 +49,24 @@ fn a_report_that_does_not_come_is_missed_when_the_schedule_says_so() {
         assert_eq!(names(&none, frequency, first + 1), ["no-report"]);
     }
     for (frequency, next) in [(Frequency::Daily, 30), (Frequency::Weekly, 9 * 24)] {
-        let one = delivered("2026-11-01T00-00Z");
-        assert_eq!(names(&one, frequency, next), [""; 0]);
-        assert_eq!(names(&one, frequency, next + 1), ["no-report"]);
+        // From when it came, however long after its scan that was.
+        for came in [0, 1, 20, 47] {
+            let one = delivered("2026-11-01T00-00Z", came);
+            assert_eq!(names(&one, frequency, came + next), [""; 0]);
+            assert_eq!(names(&one, frequency, came + next + 1), ["no-report"]);
+        }
     }
+}
+
+#[test]
+fn a_report_that_has_begun_to_come_has_not_come() {
+    let mut begun = delivered("2026-11-01T00-00Z", 1);
+    begun.reports.newest = Some("2026-11-02T00-00Z".to_owned());
+    let raised = watch(&begun, start(), &patience(Frequency::Daily), after(32));
+    assert_eq!(raised[0].finding.what, "no inventory report has come since that of 2026-11-01T00-00Z");
+    begun.reports.arrived = None;
+    assert_eq!(names(&begun, Frequency::Daily, 48), [""; 0], "as long as the first may take");
+    assert_eq!(names(&begun, Frequency::Daily, 49), ["no-report"]);
 }
 
 #[test]
@@ -72,7 +89,7 @@ fn a_report_that_nothing_stands_in_the_way_of_is_not_left_lying() {
     let manifest = ObjectKey::from_plain("inventory/s/i/2026-11-10T00-00Z/manifest.json");
     let (etag, since) = ("aa".parse().unwrap(), start());
     let waiting = Waiting { run: RunId::new("2026-11-10T00-00Z", &etag), manifest, etag, since };
-    let mut tended = delivered("2026-11-10T00-00Z");
+    let mut tended = delivered("2026-11-10T00-00Z", 0);
     tended.reports.waiting = vec![waiting.clone()];
     assert_eq!(names(&tended, Frequency::Daily, 1), [""; 0]);
     assert_eq!(names(&tended, Frequency::Daily, 2), ["report-unhandled"]);
