@@ -2,13 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
 
+use aws_sdk_s3::types::StorageClass;
 use aws_sdk_s3control::types::{JobStatus, RequestedJobStatus};
 use cloud::front::{Fault, When};
 use cloud::identity::AccountId;
+use e2e::large::Sparse;
 use e2e::notices::Notice;
-use e2e::route::{DESTINATION_BUCKET, Route, SOURCE_BUCKET};
+use e2e::route::{DESTINATION_BUCKET, INVENTORY_ID, Route, SOURCE_BUCKET};
 use serde_json::Value;
-use transship::cost::Over;
+use transship::cost::{Over, What};
+use transship::job::JobKind;
 use transship::ledger::{RunRecord, State};
 
 const DAY: i64 = 24 * 3600;
@@ -249,6 +252,55 @@ async fn everything_is_counted_and_guarded_and_the_newest_report_alone_waits() {
     assert_eq!((again(&route, &second).await.state, copies(&route).await), (State::Copied, 5));
 }
 
+/// An inventory may be without the column Size: what cannot be counted waits.
+#[tokio::test]
+async fn everything_of_which_no_size_is_known_waits() {
+    let route = with_objects(&[("CopyMode", "Everything"), ("MaxBytesPerRun", "1000000")]).await;
+    let got = route.source.s3.get_bucket_inventory_configuration().bucket(SOURCE_BUCKET).id(INVENTORY_ID);
+    let mut inventory = got.send().await.unwrap().inventory_configuration.unwrap();
+    inventory.optional_fields.as_mut().unwrap().retain(|field| field.as_str() != "Size");
+    let put = route.source.s3.put_bucket_inventory_configuration().bucket(SOURCE_BUCKET).id(INVENTORY_ID);
+    put.inventory_configuration(inventory).send().await.unwrap();
+    let run = deliver(&route).await;
+    assert_eq!((run.state, &run.over[..], &run.cost), (State::Waiting, &[Over::Unknown][..], &None));
+    assert_eq!((status(&route, &run).await, copies(&route).await), (JobStatus::Suspended, 0));
+    // That the inventory is altered is told as well.
+    let answer = tick(&route).await;
+    let name = Value::from(format!("unconfirmed {}", run.run));
+    let findings = answer["findings"].as_array().unwrap();
+    obey(&route, findings.iter().find(|finding| finding["name"] == name).unwrap(), "Ready").await;
+    assert_eq!((again(&route, &run).await.state, copies(&route).await), (State::Copied, 3));
+}
+
+/// Whether S3 says of the source's object that its restore is under way.
+async fn is_being_restored(route: &Route, key: &str) -> bool {
+    let head = route.source.s3.head_object().bucket(SOURCE_BUCKET).key(key).send().await.unwrap();
+    head.restore().is_some_and(|restore| restore.contains("ongoing-request=\"true\""))
+}
+
+#[tokio::test]
+async fn a_run_that_only_restores_waits_and_restores_once_it_is_confirmed() {
+    let objects = ("MaxObjectsPerRun", "1", Over::Objects { planned: 2, most: 1 });
+    let bytes = ("MaxBytesPerRun", "1999", Over::Bytes { planned: 2000, most: 1999 });
+    for (name, most, over) in [objects, bytes] {
+        let route = Route::set_up(&[("RestoreArchived", "Bulk"), (name, most)]).await.unwrap();
+        for key in ["cold", "colder"] {
+            let put = route.source.s3.put_object().bucket(SOURCE_BUCKET).key(key).storage_class(StorageClass::Glacier);
+            put.body(vec![b'x'; 1000].into()).send().await.unwrap();
+        }
+        let run = deliver(&route).await;
+        let kinds: Vec<JobKind> = run.jobs.iter().map(|job| job.kind).collect();
+        assert_eq!((run.state, kinds, &run.over), (State::Waiting, vec![JobKind::Restore], &vec![over]), "{run:#?}");
+        assert_eq!(status(&route, &run).await, JobStatus::Suspended);
+        assert!(!is_being_restored(&route, "cold").await && !is_being_restored(&route, "colder").await);
+        obey(&route, finding(&tick(&route).await, &run), "Ready").await;
+        tick(&route).await;
+        let outcome = again(&route, &run).await.outcome.unwrap();
+        assert_eq!((outcome.restoring, outcome.copied), (2, 0), "{outcome:?}");
+        assert!(is_being_restored(&route, "cold").await && is_being_restored(&route, "colder").await);
+    }
+}
+
 #[tokio::test]
 async fn a_retry_is_guarded_like_any_run() {
     let route = with_objects(&[("MaxObjectsPerRun", "2")]).await;
@@ -281,6 +333,28 @@ async fn a_retry_of_a_whole_plan_has_its_bytes_and_one_of_keys_waits() {
         let retried = retried(&route, &run).await;
         assert_eq!((retried.over, retried.cost.map(|cost| cost.bytes)), (over, bytes));
     }
+}
+
+/// A retry of a whole plan of large objects has their parts too: they are most of what it costs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retry_of_large_objects_is_estimated_as_the_run_was() {
+    use cloud::batch::{JobScript, WholeFailure};
+    let route = Route::set_up(&[("MaxEstimatedCostPerRun", "0.2501")]).await.unwrap();
+    let large = route.source.s3.put_object().bucket(SOURCE_BUCKET).key("large");
+    Sparse { size: 6_000_000_000, part: None, seed: 1 }.put(large).await.unwrap();
+    let fails = WholeFailure { after: 0, code: "X", reason: "no" };
+    let script = JobScript { fails: Some(fails), ..JobScript::default() };
+    route.cloud.jobs().script(move |_| script.clone());
+    let run = deliver(&route).await;
+    obey(&route, finding(&tick(&route).await, &run), "Ready").await;
+    tick(&route).await;
+    let retried = retried(&route, &run).await;
+    let (before, after) = (run.plan.unwrap(), retried.plan.unwrap());
+    assert!(before.large_parts > 1);
+    assert_eq!((after.large, after.large_parts), (before.large, before.large_parts));
+    let listed = run.cost.as_ref().unwrap().of(What::Listed);
+    assert_eq!(retried.cost.unwrap().total.plus(listed), run.cost.unwrap().total);
+    assert!(retried.state == State::Waiting && matches!(&retried.over[..], [Over::Cost { .. }]), "{:?}", retried.over);
 }
 
 /// The run that a retry of `run` has become.

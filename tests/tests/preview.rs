@@ -131,6 +131,37 @@ async fn after_a_run_only_what_has_changed_is_previewed_and_then_copied() {
     assert_eq!(copies(&route).await, 5);
 }
 
+async fn retry(route: &Route, run: &RunRecord) -> Value {
+    let answer = route.create_job(&serde_json::json!({ "action": "retry", "run": run.run })).await.unwrap();
+    route.cloud.activity().settled().await;
+    answer.unwrap_or_else(|error| panic!("{error}"))["results"][0].clone()
+}
+
+#[tokio::test]
+async fn a_retry_is_refused_and_changes_nothing() {
+    let route = Route::set_up(&[]).await.unwrap();
+    put(&route, 0..3, "STANDARD").await;
+    let fails = cloud::batch::WholeFailure { after: 0, code: "X", reason: "by the test" };
+    let script = cloud::batch::JobScript { fails: Some(fails), ..cloud::batch::JobScript::default() };
+    route.cloud.jobs().script(move |_| script.clone());
+    let run = deliver(&route).await.remove(0);
+    route.settle_job().await.unwrap().unwrap();
+    route.cloud.jobs().script(|_| cloud::batch::JobScript::default());
+
+    deploy(&route, "Preview");
+    let before = (ledger(&route).await, route.keys_below("").await.unwrap());
+    let answer = retry(&route, &run).await;
+    assert_eq!((&answer["outcome"], &answer["key"]), (&"refused".into(), &run.run.as_str().into()), "{answer}");
+    let reason = answer["reason"].as_str().unwrap();
+    assert!(reason.contains("CopyMode is Preview") && reason.contains("CopyMode=Changes"), "{reason}");
+    assert_eq!((ledger(&route).await, route.keys_below("").await.unwrap()), before);
+    assert_eq!((route.job_ids().await.unwrap().len(), copies(&route).await), (1, 0));
+
+    deploy(&route, "Changes");
+    assert_eq!(retry(&route, &run).await["outcome"], "created");
+    assert_eq!(copies(&route).await, 3);
+}
+
 #[tokio::test]
 async fn the_very_report_that_was_previewed_can_be_copied() {
     let route = Route::set_up(&[("CopyMode", "Preview")]).await.unwrap();

@@ -13,7 +13,7 @@ use transship::inventory::{self, Patience, ReportKey};
 use transship::job::{Persistence, RunId};
 use transship::ledger::Asked;
 use transship::names::excerpt;
-use transship::run::{Handled, Runner, Time};
+use transship::run::{Handled, RunError, Runner, Time};
 
 use crate::answer::{Answer, Outcome, Record, Retry};
 use crate::command::Command;
@@ -104,6 +104,7 @@ impl Handler {
                 let asked = Asked { request_id: context.request_id.clone(), by };
                 match Box::pin(self.runner.retry(&run, &asked, &self.time(context))).await {
                     Ok(retried) => Record::retried(&run, retried),
+                    Err(error @ RunError::OnlyPreviewed) => Record::new(excerpt(&run), Outcome::Refused).because(error),
                     Err(error) => record(Outcome::of_run(&error)).because(error),
                 }
             }

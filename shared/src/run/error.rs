@@ -53,6 +53,9 @@ pub enum RunError {
     /// A job that waited for its confirmation was cancelled for the newer report, and has not ended yet.
     #[error("job {0} is being cancelled, since a newer report has come; its run is settled when it has ended")]
     Cancelling(String),
+    /// A retry was asked for in mode `Preview`.
+    #[error("CopyMode is Preview, in which nothing is copied: deploy the stack with CopyMode=Changes, then retry")]
+    OnlyPreviewed,
     /// The ledger moved on with each try.
     #[error("{0}: others keep writing the ledger; it is tried again")]
     Contended(String),
@@ -68,7 +71,7 @@ impl RunError {
             Self::Send(error) => error.is_transient(),
             Self::Job { error } => error.class != Class::Permanent,
             Self::Bucket(error) => error.class() != Class::Permanent,
-            Self::NoRecord(_) | Self::Name(_) => false,
+            Self::NoRecord(_) | Self::Name(_) | Self::OnlyPreviewed => false,
             Self::Random(_) | Self::Cancelling(_) | Self::Contended(_) | Self::Io(_) | Self::Thread(_) => true,
         }
     }

@@ -12,7 +12,7 @@ use crate::job::JobKind;
 use crate::ledger::{RunRecord, State};
 use crate::notice::text;
 use crate::notice::{Finding, Severity};
-use crate::plan::Plan;
+use crate::plan::{Count, Plan};
 
 /// A job that nobody has confirmed by then fails.
 const CONFIRM_WITHIN: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -46,8 +46,14 @@ pub(super) fn unconfirmed<'r>(route: &Route, runs: impl Iterator<Item = &'r RunR
 fn raised(route: &Route, run: &RunRecord, now: Timestamp) -> Raised {
     let jobs: Vec<&str> = run.jobs.iter().map(|job| job.id.as_str()).collect();
     let (noun, verb) = if jobs.len() == 1 { ("job", "waits for its") } else { ("jobs", "wait for their") };
+    let numbers = |count: Count| format!("{}, {}", text::objects(count.objects), text::size(count.bytes));
     let size = run.cost.as_ref().map(|cost| {
-        format!(": {}, {}, estimated at {}", text::objects(cost.objects), text::size(cost.bytes), cost.total)
+        let copied = numbers(Count { objects: cost.objects, bytes: cost.bytes });
+        let restored = match cost.restored.objects {
+            0 => String::new(),
+            _ => format!(", and to be restored {}", numbers(cost.restored)),
+        };
+        format!(": {copied}{restored}, estimated at {}", cost.total)
     });
     let over: Vec<String> = run.over.iter().map(|over| format!("; {}", over.text())).collect();
     let since = run.driven.unwrap_or(run.planned);

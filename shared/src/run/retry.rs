@@ -7,14 +7,14 @@ use super::changes::ROUNDS;
 use super::settle::Settled;
 use super::{Handled, RunError, Runner, Time, guard};
 use crate::bucket::Taken;
-use crate::config::CopyMode;
+use crate::config::{Budget, CopyMode};
 use crate::delta::HashKey;
 use crate::job::{JobKind, RunId};
 use crate::ledger::{
     Action, Asked, Baseline, CarriedOver, CarryOver, Kept, RunRecord, State, baseline_key, plan_folder, run_key,
 };
 use crate::names::ObjectKey;
-use crate::plan::{ByHand, PlanError, Retry};
+use crate::plan::{ByHand, Count, Plan, PlanError, Retry};
 
 /// What became of a retry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,9 +39,23 @@ struct Again {
     by_hand: ByHand,
 }
 
+/// How much the whole plans are that are planned again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Size {
+    bytes: u64,
+    /// Of them, those of large objects.
+    large: u64,
+    /// In how many parts these are likely to be copied.
+    parts: u64,
+}
+
 impl Runner {
-    /// Plans what is carried over of the run of this id, and what it left out and can be read by now.
+    /// Plans what is carried over of the run of this id, and what it left out and can be read by now. Refused where the mode is
+    /// `Preview`, in which nothing is copied.
     pub async fn retry(&self, run: &str, asked: &Asked, time: &Time) -> Result<Retried, RunError> {
+        if self.settings.mode == CopyMode::Preview {
+            return Err(RunError::OnlyPreviewed);
+        }
         let mut noted = false;
         let mut found: Option<ByHand> = None;
         for _ in 0..ROUNDS {
@@ -159,15 +173,15 @@ impl Runner {
         let runtime = Handle::current();
         let made = tokio::task::spawn_blocking(move || retry.make(&runtime)).await??;
         let Some(mut plan) = made else { return Ok(None) };
-        let bytes = bytes(&before, &lists);
+        let size = size(before.plan.as_deref(), &lists);
         // Where some are not known, none are told.
-        (plan.bytes, plan.large.bytes) =
-            bytes.map_or((0, 0), |(all, large)| (plan.bytes + all, plan.large.bytes + large));
+        (plan.bytes, plan.large.bytes, plan.large_parts) = size.map_or((0, 0, 0), |size| {
+            (plan.bytes + size.bytes, plan.large.bytes + size.large, plan.large_parts + size.parts)
+        });
         let requests = self.requests(&id, &plan);
-        let limits = &self.settings.budget.limits;
-        let by_bytes = limits.bytes.is_some() || (limits.cost.is_some() && plan.large.objects > 0);
         // What cannot be told waits for a person.
-        let work = (!by_bytes || bytes.is_some()).then(|| guard::work(&plan));
+        let is_told = size.is_some() || !is_by_bytes(&self.settings.budget, plan.large);
+        let work = is_told.then(|| guard::work(&plan));
         let mut record = RunRecord {
             run: id,
             state: State::Planned,
@@ -211,20 +225,33 @@ impl Runner {
     }
 }
 
-/// Bytes of what is planned again, and of the large of it, where whole plans are carried over; none where keys alone are known.
-fn bytes(before: &RunRecord, lists: &[CarryOver]) -> Option<(u64, u64)> {
-    let plan = before.plan.as_ref()?;
-    let (mut all, mut large) = (0, 0);
+/// Whether a limit is of bytes, or of a cost that bytes are part of.
+fn is_by_bytes(budget: &Budget, large: Count) -> bool {
+    let Budget { limits, prices, .. } = budget;
+    // What leaves a Region is paid by the byte, and so are large objects, by the part.
+    let costs = large.objects > 0 || prices.home != prices.destination;
+    limits.bytes.is_some() || (limits.cost.is_some() && costs)
+}
+
+/// How much is planned again, where whole plans of this run are carried over; none where keys alone are known.
+fn size(plan: Option<&Plan>, lists: &[CarryOver]) -> Option<Size> {
+    let plan = plan?;
+    let mut size = Size::default();
     for list in lists {
-        let planned = plan.of(list.kind);
+        let is_large = list.kind == JobKind::Large;
+        let bytes = plan.of(list.kind).bytes;
         // A retry itself may not have known.
-        if !matches!(list.which, CarriedOver::Plan(_)) || planned.bytes == 0 {
+        let is_known = bytes > 0 && (!is_large || plan.large_parts > 0);
+        if !matches!(list.which, CarriedOver::Plan(_)) || !is_known {
             return None;
         }
-        all += planned.bytes;
-        if list.kind == JobKind::Large {
-            large += planned.bytes;
+        size.bytes += bytes;
+        if is_large {
+            (size.large, size.parts) = (size.large + bytes, size.parts + plan.large_parts);
         }
     }
-    Some((all, large))
+    Some(size)
 }
+
+#[cfg(test)]
+mod tests;

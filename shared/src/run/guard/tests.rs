@@ -7,7 +7,6 @@ use crate::cost::{Limits, Over};
 use crate::job::{JobKind, JobRequest, RunId, Submitted, copy_job};
 use crate::ledger::Job;
 use crate::ledger::tests::{report, route};
-use crate::plan::Count;
 
 fn record() -> RunRecord {
     let report = report("2025-06-02T01-00Z", "aa");
@@ -75,6 +74,29 @@ fn the_finding_has_the_numbers_and_both_commands() {
         Severity::Warning,
         "as was asked for"
     );
+}
+
+/// What is restored counts like what is copied, and is told beside it.
+#[test]
+fn restores_are_guarded_too() {
+    let (objects, bytes) = (Some(2), Some((2 << 30) - 1));
+    let budget = Budget { limits: Limits { objects, bytes, cost: None }, ..crate::cost::tests::budget() };
+    let restored = Count { objects: 2, bytes: 1 << 30 };
+    let mut run = record();
+    guard(&budget, &mut run, Some(&Work { restored, ..Work::default() }));
+    assert!(!waits(&run) && run.over.is_empty());
+    guard(&budget, &mut run, Some(&Work { restored: Count { objects: 3, ..restored }, ..Work::default() }));
+    assert_eq!(run.over, [Over::Objects { planned: 3, most: 2 }], "though nothing is copied");
+    guard(&budget, &mut run, Some(&Work { restored, ..work(1) }));
+    let most = (2 << 30) - 1;
+    assert_eq!(run.over, [Over::Objects { planned: 3, most: 2 }, Over::Bytes { planned: 2 << 30, most }]);
+    assert!(waits(&run));
+    run.state = State::Waiting;
+    let [Raised { finding, .. }] = &unconfirmed(&route(), [&run].into_iter(), Timestamp::UNIX_EPOCH)[..] else {
+        panic!()
+    };
+    let numbers = "1 object, 1.0 GiB, and to be restored 2 objects, 1.0 GiB, estimated at";
+    assert!(finding.what.contains(numbers), "{}", finding.what);
 }
 
 /// A run's two jobs are guarded by what they copy together, and both are told of.
