@@ -21,14 +21,14 @@ function caller(name, { roles }) {
   return { principal: arn, identity: name.endsWith(', unrestrained') ? [everything] : roles[arn].policies }
 }
 
-// `bucket/key`, an ARN, or `*`; its account and the policy on it.
+// `bucket/key`, an ARN (one of `others` has a policy of its own there), or `*`; its account and the policy on it.
 function target(resource, action, { roles, buckets }) {
   if (resource === '*') return { resource, owner: '222222222222' }
   const account = resource.split(':')[4]
   const trust = roles[resource]?.trust
   if (trust) return { resource, owner: account, resource_policy: action === 'sts:AssumeRole' ? trust : undefined }
   if (others[resource]?.policy && resource.startsWith('arn:')) {
-    return { resource, owner: account, resource_policy: others[resource].policy }
+    return { resource, owner: others[resource].owner, resource_policy: others[resource].policy }
   }
   if (resource.startsWith('arn:')) return { resource, owner: account }
   const name = resource.split('/')[0]

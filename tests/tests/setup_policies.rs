@@ -114,8 +114,10 @@ impl Table {
             return Target { arn: resource.to_owned(), owner: account(resource), policy };
         }
         if resource.starts_with("arn:") {
-            let policy = self.others.get(resource).and_then(|other| other.policy.clone());
-            return Target { arn: resource.to_owned(), owner: account(resource), policy };
+            let other = self.others.get(resource);
+            let owner = other.map_or_else(|| account(resource), |other| AccountId::parse(&other.owner).unwrap());
+            let policy = other.and_then(|other| other.policy.clone());
+            return Target { arn: resource.to_owned(), owner, policy };
         }
         let name = resource.split('/').next().unwrap();
         let (owner, policy) = match documents.buckets.get(name) {
