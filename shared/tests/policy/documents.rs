@@ -114,6 +114,28 @@ fn the_hand_off_is_as_reviewed() {
     check_text("hand_off_removal.sh", &hand_off(&with_keys(), Schedule::Daily, SourcePolicy::Unknown).unwrap().removal);
 }
 
+#[test]
+fn the_hand_off_names_each_role_that_may_read_the_source_and_why() {
+    let with_all = RouteParameters {
+        copy_large_role_arn: "arn:aws:iam::222222222222:role/transship-photos-daily-copy-large".to_owned(),
+        ..parameters()
+    };
+    let with_all = with_all.validate().unwrap();
+    for policy in [SourcePolicy::Unknown, SourcePolicy::Nothing] {
+        let commands = hand_off(&with_all, Schedule::Daily, policy).unwrap().commands;
+        let comments = commands.split_once("cat >").unwrap().0;
+        for told in ["-copy: lists", "-create-job: asks by HeadObject", "-copy-large: lists and reads"] {
+            assert!(comments.contains(&format!("role/transship-photos-daily{told}")), "{told}: {comments}");
+        }
+        assert!(!comments.contains("restored"), "{comments}");
+        // Nobody is in the policy who is not named.
+        for statement in source_bucket_statements(&with_all) {
+            let role = json!(statement)["Principal"]["AWS"].as_str().unwrap().to_owned();
+            assert!(comments.contains(&format!("# {role}: ")), "{role}: {comments}");
+        }
+    }
+}
+
 /// Neither the copy role nor create-job can use a key of somebody else that names neither.
 #[test]
 fn the_hand_off_names_everybody_who_uses_a_key_of_a_third_account() {

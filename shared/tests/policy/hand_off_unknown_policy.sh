@@ -1,4 +1,7 @@
-# Let the copy role read the source bucket: our statements, added to the policy that is there.
+# Let these roles read the source bucket; none may write there or delete.
+# arn:aws:iam::222222222222:role/transship-photos-daily-copy: lists and reads the objects, which it copies.
+# arn:aws:iam::222222222222:role/transship-photos-daily-create-job: asks by HeadObject whether archived objects can be read by now.
+# These are our statements, added to the policy that is there.
 cat > transship-statements.json <<'JSON'
 {
   "Version": "2012-10-17",
@@ -28,6 +31,15 @@ cat > transship-statements.json <<'JSON'
       },
       "Action": "s3:ListBucket",
       "Resource": "arn:aws:s3:::photos-source"
+    },
+    {
+      "Sid": "Transship222222222222photosZDdailyZEAskSource",
+      "Effect": "Allow",
+      "Principal": {
+        "AWS": "arn:aws:iam::222222222222:role/transship-photos-daily-create-job"
+      },
+      "Action": "s3:GetObject",
+      "Resource": "arn:aws:s3:::photos-source/*"
     }
   ]
 }

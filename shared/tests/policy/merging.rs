@@ -236,13 +236,13 @@ fn a_removed_policy_that_we_made_is_gone() {
 fn an_altered_statement_is_put_right_where_it_stands_and_doubles_collapse() {
     let route = route();
     let ours = ours(&route);
-    let (read, list) = (json!(ours[0]), json!(ours[1]));
+    let (read, list, ask) = (json!(ours[0]), json!(ours[1]), json!(ours[2]));
     let mut altered = read.clone();
     altered["Resource"] = json!("arn:aws:s3:::photos-source/*");
     let mut obsolete = read.clone();
     obsolete["Sid"] = json!(route.sid_prefix().to_string() + "SomethingOfAnOlderVersion");
     let theirs = [json!({"Sid": "A", "Effect": "Deny"}), json!({"Effect": "Deny"})];
-    let policy = json!({"Statement": [list, theirs[0], altered, obsolete, theirs[1], read]}).to_string();
+    let policy = json!({"Statement": [list, theirs[0], altered, obsolete, theirs[1], read, ask]}).to_string();
 
     let found = difference(Some(&policy), &ours, &route.sid_prefix()).unwrap();
     let sid = |value: &Value| value["Sid"].as_str().unwrap().to_owned();
@@ -252,7 +252,7 @@ fn an_altered_statement_is_put_right_where_it_stands_and_doubles_collapse() {
 
     let merged = merge(Some(&policy), &ours, &route.sid_prefix()).unwrap();
     assert!(merged.changed && !merged.made_by_us);
-    assert_eq!(statements(&merged.text), [list, theirs[0].clone(), read, theirs[1].clone()]);
+    assert_eq!(statements(&merged.text), [list, theirs[0].clone(), read, theirs[1].clone(), ask]);
 }
 
 #[test]

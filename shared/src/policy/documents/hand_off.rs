@@ -66,21 +66,39 @@ fn put_policy(route: &RouteSettings, policy: &str, add: bool) -> String {
     if !add {
         let (file, put) = (write("transship-policy.json"), put("transship-policy.json"));
         let what = "the whole policy, for as long as nobody changes the one that is there";
-        return format!("# Let the copy role read the source bucket: {what}.\n{file}{put}\n");
+        return format!("{}# This is {what}.\n{file}{put}\n", readers(route));
     }
     // Put blindly, our policy would replace the one that is there. So that is read first, and only "no such policy" is none.
     format!(
-        "# Let the copy role read the source bucket: our statements, added to the policy that is there.\n{write}\
+        "{readers}# These are our statements, added to the policy that is there.\n{write}\
          if aws s3api get-bucket-policy {bucket} \\\n    \
          --query Policy --output text > current-policy.json 2> transship-error.txt; then\n  \
          jq --slurpfile ours transship-statements.json \\\n    '{ADD_WITH_JQ}' \\\n    \
          current-policy.json > transship-policy.json &&\n  {merged}\n\
          elif grep -q NoSuchBucketPolicy transship-error.txt; then\n  {alone}\n\
          else\n  cat transship-error.txt >&2\nfi\n",
+        readers = readers(route),
         write = write("transship-statements.json"),
         merged = put("transship-policy.json"),
         alone = put("transship-statements.json"),
     )
+}
+
+/// Who may do what by our statements: their owner is told before they are put.
+fn readers(route: &RouteSettings) -> String {
+    let restores = if route.restores { ", and asks for archived ones to be restored" } else { "" };
+    let mut text = format!(
+        "# Let these roles read the source bucket; none may write there or delete.\n\
+         # {}: lists and reads the objects, which it copies{restores}.\n",
+        route.role
+    );
+    if let Some(role) = route.function_role("create-job") {
+        let _ = writeln!(text, "# {role}: asks by HeadObject whether archived objects can be read by now.");
+    }
+    if let Some(role) = &route.copy_large_role {
+        let _ = writeln!(text, "# {role}: lists and reads the objects, and copies those over 5 GB in parts.");
+    }
+    text
 }
 
 fn put_inventory(route: &RouteSettings, configuration: &InventoryConfiguration) -> Result<String, PolicyError> {
