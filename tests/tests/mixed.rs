@@ -143,11 +143,18 @@ async fn a_restored_object_is_copied_by_the_next_run_and_restored_once() {
     assert_eq!(plan.left_out.keys().collect::<Vec<_>>(), [&Reason::CustomerKey]);
 }
 
+/// Nothing tells which of its objects a job had asked for when it failed: none of them counts as asked for.
 #[tokio::test]
 async fn what_cannot_be_restored_is_told_and_asked_for_again() {
+    for after in [0, 1] {
+        a_restore_job_fails(after).await;
+    }
+}
+
+async fn a_restore_job_fails(after: usize) {
     use cloud::batch::{JobScript, WholeFailure};
     let route = with_everything(&[("RestoreArchived", "Standard")]).await;
-    let fails = JobScript { fails: Some(WholeFailure { after: 0, code: "X", reason: "no" }), ..JobScript::default() };
+    let fails = JobScript { fails: Some(WholeFailure { after, code: "X", reason: "no" }), ..JobScript::default() };
     route.cloud.jobs().script(move |job| {
         let restores = job.spec.operation_name() == "S3InitiateRestoreObject";
         if restores { fails.clone() } else { JobScript::default() }
@@ -158,13 +165,29 @@ async fn what_cannot_be_restored_is_told_and_asked_for_again() {
     route.settle_job().await.unwrap().unwrap();
     let first = route.records().await.unwrap().remove(0);
     let outcome = first.outcome.as_ref().unwrap();
-    assert_eq!((first.state, outcome.copied, outcome.restoring, outcome.carried_over), (State::Copied, 5, 0, 0));
+    assert_eq!((first.state, outcome.copied, outcome.carried_over), (State::Copied, 5, 0));
+    assert_eq!(outcome.restoring, after as u64);
     assert!(outcome.findings.iter().any(|finding| finding.contains("did not complete")), "{:?}", outcome.findings);
     route.cloud.jobs().script(|_| JobScript::default());
     let run = next_day(&route).await;
     assert_eq!((kinds(&run), run.plan.as_ref().unwrap().restore.objects), (vec![JobKind::Restore], 2));
     next_day(&route).await;
     assert!(is_copied(&route, "cold").await && is_copied(&route, "coldest").await, "within 12 hours");
+}
+
+#[tokio::test]
+async fn what_was_restored_and_no_report_came_in_its_days_is_asked_for_again() {
+    let route = with_everything(&[("RestoreArchived", "Bulk"), ("RestoreDays", "10")]).await;
+    let run = next_day(&route).await;
+    assert_eq!(run.plan.as_ref().unwrap().restore.objects, 2);
+    route.cloud.clock().turn(30 * DAY);
+    let run = next_day(&route).await;
+    let plan = run.plan.as_ref().unwrap();
+    assert_eq!((kinds(&run), plan.restore.objects), (vec![JobKind::Restore], 2), "{plan:?}");
+    for _ in 0..3 {
+        next_day(&route).await;
+    }
+    assert!(is_copied(&route, "cold").await && is_copied(&route, "coldest").await);
 }
 
 /// A request that S3 Batch Operations never takes must not keep later reports waiting.

@@ -9,7 +9,7 @@ use aws_sdk_s3::types::{GlacierJobParameters, RestoreRequest, StorageClass, Tier
 use aws_sdk_s3control::types::RequestedJobStatus;
 use cloud::batch::report::TaskFailure;
 use cloud::batch::{JobScript, WholeFailure};
-use cloud::front::Fault;
+use cloud::front::{Fault, When};
 use e2e::large::Sparse;
 use e2e::route::{DESTINATION_BUCKET, MANIFEST_BUCKET, Route, SOURCE_BUCKET};
 use serde_json::{Value, json};
@@ -182,7 +182,7 @@ async fn what_a_person_restored_is_copied_by_a_retry_of_the_run_that_left_it_out
     route.cloud.clock().turn(DAY);
     let answer = retry(&route, first.run.as_str()).await;
     assert_eq!(answer["outcome"], "created", "{answer}");
-    assert_eq!(answer["reason"], "of 4 archived objects that it left out, 2 can be read");
+    assert_eq!(answer["reason"], "of 4 archived objects that it left out, 2 can be read, 2 not yet");
     route.settle_job().await.unwrap().unwrap();
     let records = route.records().await.unwrap();
     let run = records.iter().find(|record| record.run != first.run).unwrap();
@@ -206,7 +206,7 @@ async fn what_a_person_restored_is_copied_by_a_retry_of_the_run_that_left_it_out
     let next = records.iter().find(|record| record.report.manifest.key.as_str() == report).unwrap();
     assert_eq!(next.state, State::Empty);
     let answer = retry(&route, next.run.as_str()).await;
-    assert_eq!(answer["reason"], "of 4 archived objects that it left out, 3 can be read");
+    assert_eq!(answer["reason"], "of 4 archived objects that it left out, 3 can be read, 1 not yet");
     assert!(is_copied(&route, "coldest").await);
 }
 
@@ -279,15 +279,95 @@ async fn a_retry_takes_up_what_failed_and_what_was_restored_together() {
 
 #[tokio::test]
 async fn where_create_job_may_not_ask_the_answer_says_what_it_needs() {
-    let route = Route::set_up(&[]).await.unwrap();
-    put_archived(&route, "cold", StorageClass::Glacier).await;
-    route.deliver().await.unwrap();
-    route.cloud.activity().settled().await;
+    let (route, run) = left_out(&[], &["cold"]).await;
     restore(&route, "cold").await;
     route.cloud.clock().turn(DAY);
     route.source.s3.delete_bucket_policy().bucket(SOURCE_BUCKET).send().await.unwrap();
+    let told = told_of_archived(&route, &run).await;
+    assert!(told.contains("1 may not be looked at, or is gone: create-job's role needs s3:GetObject"), "{told}");
+}
+
+/// A route whose only run left these archived objects out.
+async fn left_out(parameters: &[(&str, &str)], keys: &[&str]) -> (Route, String) {
+    let route = Route::set_up(parameters).await.unwrap();
+    for key in keys {
+        put_archived(&route, key, StorageClass::Glacier).await;
+    }
+    route.deliver().await.unwrap();
+    route.cloud.activity().settled().await;
     let run = route.records().await.unwrap().pop().unwrap();
-    let answer = retry(&route, run.run.as_str()).await;
+    (route, run.run.as_str().to_owned())
+}
+
+/// What a retry says of archived objects, and that it plans nothing.
+async fn told_of_archived(route: &Route, run: &str) -> String {
+    let answer = retry(route, run).await;
     assert_eq!(answer["outcome"], "empty", "{answer}");
-    assert!(answer["reason"].as_str().unwrap().contains("create-job's role needs s3:GetObject"), "{answer}");
+    answer["reason"].as_str().unwrap().split_once("has taken it over; ").unwrap().1.to_owned()
+}
+
+#[tokio::test]
+async fn what_is_gone_or_overwritten_or_not_answered_or_not_listed_any_more_is_told_apart() {
+    let (route, run) = left_out(&[], &["overwritten"]).await;
+    let s3 = &route.source.s3;
+    s3.put_object().bucket(SOURCE_BUCKET).key("overwritten").send().await.unwrap();
+    let gone = "of 1 archived object that it left out, 1 is gone or no longer archived: the next report tells";
+    assert_eq!(told_of_archived(&route, &run).await, gone);
+
+    // Who may not list the bucket cannot tell one that is gone from one that it may not look at.
+    let (route, run) = left_out(&[], &["deleted", "stays"]).await;
+    route.source.s3.delete_object().bucket(SOURCE_BUCKET).key("deleted").send().await.unwrap();
+    let told = told_of_archived(&route, &run).await;
+    let both = "of 2 archived objects that it left out, 1 cannot be read yet; 1 may not be looked at, or is gone: create-job's";
+    assert!(told.starts_with(both), "{told}");
+
+    route.cloud.faults().script_for("create-job", |seen| {
+        let (code, message) = ("SlowDown", "Please reduce your request rate.");
+        let slow = seen.operation == "HeadObject" && ["deleted", "stays"].iter().any(|key| seen.path.ends_with(key));
+        if slow { Fault::Answer { status: 503, code, message, when: When::Before } } else { Fault::None }
+    });
+    let unknown = "of 2 archived objects that it left out, S3 gave no answer for 2: retry once more";
+    assert_eq!(told_of_archived(&route, &run).await, unknown);
+    route.cloud.faults().clear();
+
+    // As the lifecycle rule does after 120 days.
+    let plan = route.records().await.unwrap().pop().unwrap().plan.unwrap();
+    for list in &plan.left_out_lists {
+        route.destination.s3.delete_object().bucket(MANIFEST_BUCKET).key(list.key.as_str()).send().await.unwrap();
+    }
+    let told = told_of_archived(&route, &run).await;
+    assert!(told.starts_with("it left out 2 archived objects, but the list of them is not there any more"), "{told}");
+}
+
+/// The run left out what its own restore job has asked for, too: that is a later run's to plan, and a retry would copy it twice.
+#[tokio::test]
+async fn a_retry_leaves_what_our_restore_job_has_asked_for_to_later_runs() {
+    let route = Route::set_up(&[("RestoreArchived", "Bulk"), ("RestoreDays", "10")]).await.unwrap();
+    put_archived(&route, "ours", StorageClass::Glacier).await;
+    put_archived(&route, "in a tier", StorageClass::IntelligentTiering).await;
+    assert!(route.cloud.store().archive(SOURCE_BUCKET, "in a tier", false));
+    route.deliver().await.unwrap();
+    route.cloud.activity().settled().await;
+    route.settle_job().await.unwrap().unwrap();
+    let first = route.records().await.unwrap().pop().unwrap();
+    let plan = first.plan.as_ref().unwrap();
+    assert_eq!((plan.left_out[&Reason::Archived].objects, plan.restore.objects), (2, 1));
+
+    route.cloud.clock().turn(DAY);
+    let head = route.source.s3.head_object().bucket(SOURCE_BUCKET).key("ours").send().await.unwrap();
+    assert!(head.restore().unwrap().contains("ongoing-request=\"false\""), "it can be read by now: {head:?}");
+    let run = first.run.as_str();
+    let told = told_of_archived(&route, run).await;
+    assert_eq!(told, "of 1 archived object that it left out, none can be read yet");
+    assert!(!is_copied(&route, "ours").await);
+
+    // An inventory tells the tier: what is out of it is the next run's.
+    let back = route.source.s3.restore_object().bucket(SOURCE_BUCKET).key("in a tier");
+    back.restore_request(RestoreRequest::builder().build()).send().await.unwrap();
+    route.cloud.clock().turn(DAY);
+    let told = told_of_archived(&route, run).await;
+    assert!(told.ends_with("1 is gone or no longer archived: the next report tells"), "{told}");
+    route.deliver().await.unwrap();
+    route.cloud.activity().settled().await;
+    assert!(is_copied(&route, "ours").await && is_copied(&route, "in a tier").await);
 }

@@ -27,9 +27,9 @@ pub(crate) struct Record {
     run: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     job_id: Option<String>,
-    /// The run's other job, that for objects over 5 GB.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    other_job_id: Option<String>,
+    /// The run's other jobs: that for objects over 5 GB, that which has archived ones restored.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    other_job_ids: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
 }
@@ -111,7 +111,7 @@ impl Serialize for Outcome {
 
 impl Record {
     pub(crate) fn new(key: impl Into<String>, outcome: Outcome) -> Self {
-        Self { key: key.into(), outcome, run: None, job_id: None, other_job_id: None, reason: None }
+        Self { key: key.into(), outcome, run: None, job_id: None, other_job_ids: Vec::new(), reason: None }
     }
 
     pub(crate) fn of_run(mut self, run: &RunId) -> Self {
@@ -123,8 +123,8 @@ impl Record {
     pub(crate) fn handled(key: String, run: &RunId, handled: Handled) -> Self {
         let record = |outcome| Self::new(key, outcome).of_run(run);
         match handled {
-            Handled::Created(jobs) => record(Outcome::Created).with_job(jobs),
-            Handled::AlreadyCreated(jobs) => record(Outcome::AlreadyCreated).with_job(jobs),
+            Handled::Created(jobs) => record(Outcome::Created).with_jobs(jobs),
+            Handled::AlreadyCreated(jobs) => record(Outcome::AlreadyCreated).with_jobs(jobs),
             Handled::Previewed => record(Outcome::Previewed).because("CopyMode is Preview: no job is made"),
             Handled::Empty => record(Outcome::Empty).because("there is nothing to copy"),
             Handled::Waiting(other) => {
@@ -163,17 +163,17 @@ impl Record {
 
     /// What was found of archived objects, if there are any.
     fn and_of(self, by_hand: Option<&ByHand>) -> Self {
-        let Some(found) = by_hand.filter(|found| found.archived > 0) else { return self };
+        let Some(found) = by_hand.filter(|found| !found.is_nothing()) else { return self };
         match self.reason.clone() {
             None => self.because(found),
             Some(reason) => self.because(format_args!("{reason}; {found}")),
         }
     }
 
-    /// A run has one job or two.
-    fn with_job(mut self, jobs: Vec<String>) -> Self {
+    /// A run has a job or several.
+    fn with_jobs(mut self, jobs: Vec<String>) -> Self {
         let mut jobs = jobs.into_iter();
-        (self.job_id, self.other_job_id) = (jobs.next(), jobs.next());
+        (self.job_id, self.other_job_ids) = (jobs.next(), jobs.collect());
         self
     }
 
@@ -184,9 +184,9 @@ impl Record {
 
     /// One line for each record. What a person has to look at is an error.
     pub(crate) fn log(&self) {
-        let Self { key: manifest_key, outcome, run, job_id, other_job_id, reason } = self;
+        let Self { key: manifest_key, outcome, run, job_id, other_job_ids, reason } = self;
         let (run, job_id, reason) = (run.as_deref(), job_id.as_deref(), reason.as_deref());
-        let other_job_id = other_job_id.as_deref();
+        let other_job_ids = (!other_job_ids.is_empty()).then(|| other_job_ids.join(" "));
         match outcome {
             Outcome::Refused | Outcome::Failed { retry: false } => {
                 tracing::error!(manifest_key, run, job_id, reason, "{}", outcome.as_str());
@@ -194,7 +194,7 @@ impl Record {
             Outcome::Failed { retry: true } => {
                 tracing::warn!(manifest_key, run, job_id, reason, "{}", outcome.as_str());
             }
-            _ => tracing::info!(manifest_key, run, job_id, other_job_id, reason, "{}", outcome.as_str()),
+            _ => tracing::info!(manifest_key, run, job_id, other_job_ids, reason, "{}", outcome.as_str()),
         }
     }
 }
@@ -225,5 +225,27 @@ impl fmt::Display for Retry {
 impl From<Retry> for Diagnostic {
     fn from(retry: Retry) -> Self {
         Self { error_type: "Retry".to_owned(), error_message: retry.to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn each_job_of_a_run_is_in_its_answer() {
+        let jobs = |n: usize| ["copy", "large", "restore"].into_iter().take(n).map(str::to_owned).collect();
+        for (n, ids) in [
+            (1, json!({ "job_id": "copy" })),
+            (2, json!({ "job_id": "copy", "other_job_ids": ["large"] })),
+            (3, json!({ "job_id": "copy", "other_job_ids": ["large", "restore"] })),
+        ] {
+            let record = serde_json::to_value(Record::new("key", Outcome::Created).with_jobs(jobs(n))).unwrap();
+            let mut expected = ids;
+            (expected["key"], expected["outcome"]) = ("key".into(), "created".into());
+            assert_eq!(record, expected);
+        }
     }
 }

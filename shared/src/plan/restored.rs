@@ -53,7 +53,7 @@ pub struct Asker<'a> {
 pub(super) enum Answer {
     Readable,
     Archived,
-    /// Deleted, or overwritten in a class that is not archived: the next report tells of it.
+    /// Deleted, overwritten in a class that is not archived, or out of its archive tier: the next report tells of it.
     Gone,
     /// May not be asked for; or is gone, if others may: so S3 answers who may not list the bucket.
     Denied,
@@ -176,6 +176,8 @@ impl Asker<'_> {
                 _ if matches!(head.storage_class(), Some(StorageClass::Glacier | StorageClass::DeepArchive)) => {
                     Answer::Archived
                 }
+                // INTELLIGENT_TIERING, while it is in an archive tier.
+                _ if head.archive_status().is_some() => Answer::Archived,
                 _ => Answer::Gone,
             },
             // S3 answers a HEAD without a body, so without a code: the status tells.

@@ -57,7 +57,7 @@ impl Runner {
         let (Some(asker), Some(plan)) = (self.asker(), plan) else { return Ok(ByHand::default()) };
         let large = self.settings.copy_large.is_some();
         let when = (self.bucket().now(), time.planning);
-        Ok(asker.by_hand(&plan.left_out_lists, self.all_restores().await?, &key, large, when).await?)
+        Ok(asker.by_hand(plan, self.all_restores().await?, &key, large, when).await?)
     }
 
     fn asker(&self) -> Option<Asker<'_>> {
