@@ -108,7 +108,8 @@ async fn a_retry_that_comes_second_plans_anew_and_leaves_nothing_open() {
         }
     });
     let answer = retry(&route, first.run.as_str()).await;
-    assert_eq!(answer["outcome"], "created", "{answer}");
+    // settle-job, which hears of the first job's report at some moment, may be the one that makes the job.
+    assert!(["created", "already created"].map(Value::from).contains(&answer["outcome"]), "{answer}");
     let records = route.records().await.unwrap();
     let mut states: Vec<(State, usize)> = records
         .iter()
