@@ -26,7 +26,7 @@ async fn ends_at(route: &Route, operation: &'static str, run: &str, key: &str) {
 }
 
 /// Deploys copy-large with another storage class.
-async fn configure(route: &Route, class: &str) {
+fn configure(route: &Route, class: &str) {
     let functions = route.cloud.functions();
     let mut settings = functions.settings(COPY_LARGE).unwrap();
     settings.environment.insert("STORAGE_CLASS".to_owned(), class.to_owned());
@@ -39,14 +39,14 @@ async fn what_was_begun_by_other_settings_is_begun_anew() {
     put(&route, "k", Sparse { size: SIZE, part: Some(PART), seed: 1 }).await;
     ends_at(&route, "CompleteMultipartUpload", "first", "k").await;
     assert_eq!(uploads(&route).await, 1);
-    configure(&route, "STANDARD_IA").await;
+    configure(&route, "STANDARD_IA");
     copied(&route.copy_large("second", &["k"]).await.unwrap(), "k");
     assert_eq!(head(&route, "k").await.storage_class, Some(StorageClass::StandardIa));
     assert_eq!(uploads(&route).await, 0, "the first is aborted");
     same_bytes(&route, "k", "k", SIZE).await;
 
     // The same bytes and the same ETag, and yet not what a copy would be.
-    configure(&route, "GLACIER_IR").await;
+    configure(&route, "GLACIER_IR");
     for record in route.keys_below("ledger/uploads/").await.unwrap() {
         route.destination.s3.delete_object().bucket(e2e::route::MANIFEST_BUCKET).key(record).send().await.unwrap();
     }
