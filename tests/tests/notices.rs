@@ -146,14 +146,19 @@ async fn hostile_keys_are_shown_and_not_obeyed() {
     assert_eq!(notice.told["errors"][0]["examples"][0], hostile.as_str());
 }
 
-#[tokio::test]
-async fn what_cannot_be_told_makes_the_invocation_fail_and_is_told_later() {
-    let route = with_objects(&[]).await;
+/// Until faults are cleared, nobody can be told of anything.
+fn deny_publishing(route: &Route) {
     route.cloud.faults().script_for("settle-job", |seen| {
         let (code, message) = ("AuthorizationError", "by the test");
         let denied = Fault::Answer { status: 403, code, message, when: When::Before };
         if seen.operation == "Publish" { denied } else { Fault::None }
     });
+}
+
+#[tokio::test]
+async fn what_cannot_be_told_makes_the_invocation_fail_and_is_told_later() {
+    let route = with_objects(&[]).await;
+    deny_publishing(&route);
     let run = deliver(&route).await;
     assert!(run.told.is_none() && run.outcome.is_some(), "{run:#?}");
     route.cloud.clock().turn(15 * MINUTE);
@@ -177,11 +182,7 @@ fn measured(route: &Route) -> u64 {
 #[tokio::test]
 async fn an_event_that_nobody_could_be_told_of_ends_in_the_queue_of_failures() {
     let route = with_objects(&[]).await;
-    route.cloud.faults().script_for("settle-job", |seen| {
-        let (code, message) = ("AuthorizationError", "by the test");
-        let denied = Fault::Answer { status: 403, code, message, when: When::Before };
-        if seen.operation == "Publish" { denied } else { Fault::None }
-    });
+    deny_publishing(&route);
     let run = deliver(&route).await;
     route.cloud.exhausted().await;
     let queues = route.cloud.functions().queues().all();
