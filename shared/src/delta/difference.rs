@@ -7,18 +7,19 @@ use super::baseline::{Comparison, OverBudget};
 use super::error::DeltaError;
 use super::feed::Feed;
 use super::lane::{Desk, Lane, Run};
-use super::queue::{Next, Parcel, Queue, To};
-use super::{Baseline, CarryOver, md5};
+use super::queue::{GROUP, Parcel, Queue, To};
+use super::{Baseline, CarryOver};
 use crate::inventory::{BadRow, DataFile, Row, RowReader, Schema};
 
 /// Where the data files' bytes come from.
 pub trait Source: Sync {
-    /// Opens data file `file` of [`Input::files`], compressed as it is. Called on several threads, up to eight times on each before the first file
-    /// is at its end; an error here or in reading may be retried by running the difference again.
+    /// Opens data file `file` of [`Input::files`], compressed as it is. Called on several threads, up to sixteen times and once more for each thread
+    /// before the first file is at its end; an error here or in reading may be retried by running the difference again.
     fn open(&self, file: usize) -> io::Result<Box<dyn Read + Send>>;
 }
 
-/// Where the rows go that a plan is made of. Called in the order of files and of rows within them, whatever the number of threads.
+/// Where the rows go that a plan is made of. A file's rows come in its order; sixteen files take turns, then the next sixteen. The order
+/// depends on nothing but the report: neither on the number of threads nor on their pace.
 pub trait Sink {
     /// An object that is to be copied: new or changed, or carried over.
     fn changed(&mut self, row: &Row<'_>) -> io::Result<()>;
@@ -65,8 +66,8 @@ pub struct Input<'a> {
     pub select: &'a (dyn Fn(&Row<'_>) -> Verdict + Sync),
     /// Keys that are taken even if unchanged.
     pub carry_over: &'a CarryOver,
-    /// Threads that read files: as many as there are processors. Each has up to eight files open, which it reads in turn, block by block, so
-    /// that their MD5s are made side by side; a file may have to wait until those before it are done.
+    /// Threads that read files: as many as there are processors. Together they have sixteen files open, or a few more where sixteen do not divide
+    /// by the number of threads. Each thread reads its own in turn, block by block, so that their MD5s are made side by side.
     pub threads: usize,
     /// Bytes of memory that objects may take; what a run needs besides is up to 64 MB.
     pub budget: Option<u64>,
@@ -149,23 +150,18 @@ fn outcome(mut counts: Counts, comparison: Comparison, threads: usize) -> Outcom
     }
 }
 
-/// Gives rows to the sink, file by file, while other threads find them.
+/// Gives rows to the sink, while other threads find them.
 fn deliver(input: &Input<'_>, queue: &Queue, sink: &mut dyn Sink) -> Result<(), DeltaError> {
     let mut rows = RowReader::new(input.schema);
-    for index in 0..input.files.len() {
-        loop {
-            match queue.take(index) {
-                Next::Parcels(parcels) => {
-                    for parcel in &parcels {
-                        hand_over(parcel, &mut rows, sink)?;
-                    }
-                }
-                Next::FileEnded => break,
-                Next::Stopped => return Err(DeltaError::Thread),
-            }
+    loop {
+        let parcels = queue.take().map_err(|_| DeltaError::Thread)?;
+        if parcels.is_empty() {
+            return Ok(());
+        }
+        for parcel in &parcels {
+            hand_over(parcel, &mut rows, sink)?;
         }
     }
-    Ok(())
 }
 
 fn hand_over(parcel: &Parcel, rows: &mut RowReader<'_>, sink: &mut dyn Sink) -> Result<(), DeltaError> {
@@ -212,7 +208,7 @@ impl Drop for Member<'_> {
 /// One thread: reads several files in turn, block by block, so that their MD5s can be made side by side.
 fn work<'a>(run: Run<'a>, queue: &Queue, threads: usize) -> Counts {
     let _member = Member(queue);
-    let most = run.input.files.len().div_ceil(threads).min(md5::LANES);
+    let most = run.input.files.len().min(GROUP).div_ceil(threads);
     let mut lanes: Vec<Lane<'a>> = Vec::new();
     let mut desk = Desk::new(run);
     while !queue.is_stopped() {

@@ -16,9 +16,6 @@ use crate::inventory::{BadRow, Row, RowError, RowReader, Span};
 const UNTIL_PLACED: usize = 8;
 const UNTIL_MET: usize = 2 * UNTIL_PLACED;
 
-/// Bytes of rows that are handed over together: each time, the sink's thread wakes up.
-const WORTH_WAKING: usize = 64 * 1024;
-
 /// What all files of a run share.
 #[derive(Clone, Copy)]
 pub(super) struct Run<'a> {
@@ -42,8 +39,6 @@ pub(super) struct Lane<'a> {
     file: File<'a>,
     /// Rows so far.
     rows: u64,
-    /// Rows for the sink that are too few to wake it.
-    parcel: Parcel,
 }
 
 /// What the lanes of a thread share, since they take turns.
@@ -112,7 +107,7 @@ impl<'a> Lane<'a> {
         let file = &run.input.files[index];
         let source = run.input.source.open(index);
         let source = source.map_err(|error| DeltaError::Read { file: file.key.clone(), error })?;
-        Ok(Self { run, index, file: File::new(file, source), rows: 0, parcel: Parcel::default() })
+        Ok(Self { run, index, file: File::new(file, source), rows: 0 })
     }
 
     /// Reads compressed bytes ahead.
@@ -129,7 +124,6 @@ impl<'a> Lane<'a> {
         let bytes = self.feed().read_so_far();
         let ended = self.file.decode(&mut desk.text)?;
         let (run, batch) = (self.run, &mut desk.batch);
-        batch.parcel = std::mem::take(&mut self.parcel);
         let text = desk.text.bytes();
         desk.rows.resume(self.rows);
         let used = desk.rows.split(text, ended, |row| batch.add(run, text, &row)).and_then(|used| {
@@ -143,12 +137,7 @@ impl<'a> Lane<'a> {
         self.file.keep(&text[used..]);
         let rows = desk.rows.rows() - std::mem::replace(&mut self.rows, desk.rows.rows());
         (run.input.progress)(Progress { rows, bytes: self.feed().read_so_far() - bytes });
-        let parcel = std::mem::take(&mut desk.batch.parcel);
-        if ended || parcel.text.len() >= WORTH_WAKING {
-            return Ok((parcel, ended));
-        }
-        self.parcel = parcel;
-        Ok((Parcel::default(), false))
+        Ok((std::mem::take(&mut desk.batch.parcel), ended))
     }
 }
 

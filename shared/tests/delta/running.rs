@@ -22,13 +22,28 @@ fn large(files: usize, rows: usize) -> Report {
 }
 
 #[test]
-fn the_sink_sees_files_and_rows_in_order() {
-    let report = large(7, 12_000);
-    for threads in [1, 2, 3] {
+fn the_sink_sees_the_same_order_whatever_the_threads() {
+    // More files than take turns, and one that goes on when the others have ended.
+    let mut texts: Vec<String> = (0..19)
+        .map(|file| (0..3000).map(|i| row(&format!("{file:03}/{i:06}/{}", "x".repeat(60)))).collect())
+        .collect();
+    texts[3] = (0..20_000).map(|i| row(&format!("003/{i:06}/{}", "x".repeat(60)))).collect();
+    let report = Report::from_texts(&COLUMNS, &texts, 1);
+    let (_, first) = Run { threads: 1, ..Run::default() }.go(&report, empty()).unwrap();
+    assert_eq!(first.changed.len(), 18 * 3000 + 20_000);
+    let file_of = |key: &String| key[..3].parse::<usize>().unwrap();
+    for file in 0..19 {
+        assert!(first.changed.iter().filter(|key| file_of(key) == file).is_sorted(), "{file}");
+    }
+    let (sixteen, others) = first.changed.split_at(15 * 3000 + 20_000);
+    assert!(sixteen.iter().all(|key| file_of(key) < 16) && others.iter().all(|key| file_of(key) >= 16));
+    // In turns: the second file is begun long before the first is at its end, and the longest is alone at last.
+    let begun = sixteen.iter().position(|key| file_of(key) == 1).unwrap();
+    assert!(begun < 2000 && sixteen[sixteen.len() - 8000..].iter().all(|key| file_of(key) == 3), "{begun}");
+    for threads in [2, 3, 7, 40] {
         let (outcome, taken) = Run { threads, ..Run::default() }.go(&report, empty()).unwrap();
-        assert_eq!(outcome.changed, 84_000);
-        assert!(taken.changed.is_sorted(), "{threads} threads");
-        assert_eq!(taken.changed.len(), 84_000);
+        assert_eq!(outcome.changed, 18 * 3000 + 20_000);
+        assert!(taken == first, "{threads} threads");
     }
 }
 
