@@ -5,10 +5,10 @@ use std::io::{self, BufRead, Read};
 use super::md5::{self, State};
 
 /// Bytes that are held of each file.
-const BUFFER: usize = 256 * 1024;
+const BUFFER: usize = 128 * 1024;
 
 /// Bytes that may wait for their MD5.
-const WAITING: usize = 64 * 1024;
+const WAITING: usize = 32 * 1024;
 
 /// Compressed bytes on their way to the decoder.
 pub(super) struct Feed {

@@ -26,7 +26,7 @@ fn decoder(feed: Feed) -> Decoder {
 }
 
 /// Bytes that are decoded at a time.
-const BLOCK: usize = 256 * 1024;
+const BLOCK: usize = 128 * 1024;
 
 /// A data file that is being read.
 pub(super) struct File<'a> {
