@@ -24,9 +24,8 @@ fn large(files: usize, rows: usize) -> Report {
 #[test]
 fn the_sink_sees_the_same_order_whatever_the_threads() {
     // More files than take turns, and one that goes on when the others have ended.
-    let mut texts: Vec<String> = (0..19)
-        .map(|file| (0..3000).map(|i| row(&format!("{file:03}/{i:06}/{}", "x".repeat(60)))).collect())
-        .collect();
+    let mut texts: Vec<String> =
+        (0..19).map(|file| (0..3000).map(|i| row(&format!("{file:03}/{i:06}/{}", "x".repeat(60)))).collect()).collect();
     texts[3] = (0..20_000).map(|i| row(&format!("003/{i:06}/{}", "x".repeat(60)))).collect();
     let report = Report::from_texts(&COLUMNS, &texts, 1);
     let (_, first) = Run { threads: 1, ..Run::default() }.go(&report, empty()).unwrap();
