@@ -12,8 +12,9 @@ const VERSION: u32 = 1;
 /// Of the label, bytes.
 const LONGEST_LABEL: usize = 4096;
 const BLOCK: usize = 64 * 1024;
-/// Entries of several shards that are kept together, at least: 16 MB.
-const TOGETHER: usize = 2 << 20;
+/// Entries of several shards that are kept together, at least: 4 MB. The memory of all is given back when the last of them is gone, which is
+/// how much of an old baseline there still is while the next one is made.
+const TOGETHER: usize = 1 << 19;
 
 /// Why a stored baseline cannot be used. Never use another in its place: `rebuild` makes it anew.
 #[derive(Debug, thiserror::Error)]

@@ -8,6 +8,8 @@ mod shard;
 
 pub use format::BaselineError;
 
+use std::sync::{Mutex, PoisonError};
+
 use self::misses::Misses;
 use self::shard::{Place, Shard};
 use super::hash::HashKey;
@@ -152,24 +154,20 @@ impl Comparison {
         self.baseline.shards[sought.shard].knows(sought.hash, sought.place)
     }
 
-    /// Makes the next baseline on several threads, shard by shard, so that old and new are never whole in memory together.
+    /// Makes the next baseline on several threads, shard by shard in order, so that old and new are never whole in memory together.
     pub(super) fn finish(self, threads: usize) -> Compared {
         let Baseline { key, range, shards } = self.baseline;
-        let each = shards.len().div_ceil(threads.max(1)).max(1);
-        let mut old: Vec<_> = shards.into_iter().zip(self.misses).collect();
-        let mut parts = Vec::new();
-        while !old.is_empty() {
-            let rest = old.split_off(each.min(old.len()));
-            parts.push(std::mem::replace(&mut old, rest));
-        }
-        let made: Vec<Vec<Made>> = std::thread::scope(|scope| {
-            let threads: Vec<_> =
-                parts.into_iter().map(|part| scope.spawn(|| part.into_iter().map(made).collect())).collect();
+        let old = Mutex::new(shards.into_iter().zip(self.misses).enumerate());
+        let next = || old.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let mut parts: Vec<(usize, Made)> = std::thread::scope(|scope| {
+            let work = || std::iter::from_fn(next).map(|(index, shard)| (index, made(shard))).collect::<Vec<_>>();
+            let threads: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
             let joined = threads.into_iter().map(std::thread::ScopedJoinHandle::join);
-            joined.map(|made| made.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+            joined.flat_map(|made| made.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
         });
+        parts.sort_unstable_by_key(|(index, _)| *index);
         let mut compared = Compared { next: Baseline { key, range, shards: Vec::new() }, met: 0, unmet: 0 };
-        for Made { next, met, unmet } in made.into_iter().flatten() {
+        for (_, Made { next, met, unmet }) in parts {
             compared.next.shards.push(next);
             compared.met += met;
             compared.unmet += unmet;
