@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "clippy.toml excuses tests, but not the functions they share")]
 
+mod state;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::collections::VecDeque;
@@ -12,8 +14,9 @@ use std::time::{Duration, Instant};
 use cloud::cloudformation::StackError;
 use cloud::front::{Fault, Seen, When};
 use cloud::lambda::Limits;
-use serde_json::{Value, json};
-use support::{COPY_ROLE, World, properties, theirs, with};
+use serde_json::Value;
+use state::{State, state};
+use support::{World, properties, theirs, with};
 
 /// How many worlds the cases of one lifecycle are shared among.
 const WORLDS: usize = 8;
@@ -79,54 +82,6 @@ struct Case {
     number: usize,
     operation: String,
     wrong: Wrong,
-}
-
-/// Everything that a route puts up, and everything of others beside it.
-#[derive(Debug, Clone, PartialEq)]
-struct State {
-    role: Value,
-    policies: Vec<(&'static str, Option<Value>)>,
-    inventories: Vec<(&'static str, Option<String>)>,
-}
-
-async fn state(world: &World) -> State {
-    let mut policies = vec![("photos-manifests", world.manifest_policy().await.map(listed))];
-    let mut inventories = Vec::new();
-    for bucket in ["vendor-photos", "vendor-archive"] {
-        policies.push((bucket, world.source_policy(bucket).await.map(listed)));
-        let get = world.source.s3.get_bucket_inventory_configuration().bucket(bucket).id("transship").send().await;
-        inventories.push((bucket, get.ok().map(|got| format!("{:?}", got.inventory_configuration))));
-    }
-    State { role: role(world).await, policies, inventories }
-}
-
-/// One statement and a list of one mean the same.
-fn listed(mut policy: Value) -> Value {
-    if policy["Statement"].is_object() {
-        policy["Statement"] = json!([policy["Statement"]]);
-    }
-    policy
-}
-
-/// The copy role without what differs between two of the same: its id, its dates, the stack's id.
-async fn role(world: &World) -> Value {
-    let iam = &world.destination.iam;
-    let Ok(got) = iam.get_role().role_name(COPY_ROLE).send().await else { return Value::Null };
-    let role = got.role.unwrap();
-    let mut tags: Vec<String> = role.tags().iter().map(|tag| format!("{}={}", tag.key(), tag.value())).collect();
-    tags.sort_unstable();
-    let names = iam.list_role_policies().role_name(COPY_ROLE).send().await.unwrap().policy_names;
-    let mut inline = Vec::new();
-    for name in names {
-        let got = iam.get_role_policy().role_name(COPY_ROLE).policy_name(&name).send().await.unwrap();
-        inline.push((name, got.policy_document));
-    }
-    json!({
-        "path": role.path(),
-        "trust": role.assume_role_policy_document(),
-        "tags": tags.join(" ").replace(&world.stack.stack_id, "STACK"),
-        "inline": inline,
-    })
 }
 
 /// With a policy of somebody else on every bucket.
