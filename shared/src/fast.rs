@@ -1,93 +1,47 @@
-//! What vector instructions do faster than any portable code, where the processor has them: with `avx2`, the only module with `unsafe`, which is there to
-//! call what was compiled for such a processor once it is known to be one, to load vectors from slices of known length, to prefetch, and to ask for large pages.
-//! Every function has a portable twin, which tests and fuzz targets hold it against. Calls nothing of AWS.
+//! What vector instructions do faster than any portable code, where the processor has them. With `avx2` and `avx512`, the only module with `unsafe`, which
+//! is there to call what was compiled for such a processor once it is known to be one, to load and store vectors in slices of known length, to prefetch, and to ask for
+//! large pages. Every function has a twin in `portable`, which tests and fuzz targets hold it against. Calls nothing of AWS.
 #![allow(unsafe_code, reason = "calling functions of a target feature, vector loads and prefetching have no safe form")]
 
-/// Where the quotes of a text are, and what may be encoded in it. Its buffers are kept from one text to the next.
-#[derive(Debug, Default)]
-pub(crate) struct Marks {
-    /// The place of each quote, in order; what stands after `quotes` of them means nothing.
-    places: Vec<u32>,
-    quotes: usize,
-    /// A bit for each quote: 64 bytes a word, the first byte's lowest.
-    bits: Vec<u64>,
-    /// So for each `%` and `+`.
-    escapes: Vec<u64>,
-    high: bool,
+mod marks;
+mod portable;
+
+pub(crate) use marks::Marks;
+
+/// Marks what these blocks of a text are.
+fn mark(blocks: &[[u8; 64]], scan: &mut marks::Scan, marks: &mut Marks) {
+    #[cfg(target_arch = "x86_64")]
+    if avx512::is_there() {
+        // SAFETY: the processor has these parts of AVX-512, and the instructions for bits that came with AVX2.
+        return unsafe { avx512::mark(blocks, scan, marks) };
+    } else if avx2::is_there() {
+        // SAFETY: the processor has AVX2 and the instructions for bits that came with it.
+        return unsafe { avx2::mark(blocks, scan, marks) };
+    }
+    portable::mark(blocks, scan, marks);
 }
 
-impl Marks {
-    /// The places of all quotes, in order.
-    #[inline]
-    pub(crate) fn quotes(&self) -> &[u32] {
-        &self.places[..self.quotes]
-    }
+/// Bytes that [`unescape`] may write beyond what it made.
+const BEYOND: usize = 64;
 
-    /// A bit for each `%` and `+`, the first byte's lowest.
-    #[inline]
-    pub(crate) fn escapes(&self) -> &[u64] {
-        &self.escapes
+/// Puts into `into` what is escaped by `%` and two hex digits, with a space for each `+`, and says how many bytes that are, and whether any byte beyond
+/// ASCII was escaped. None, if there is a `%` without its digits.
+#[inline]
+pub(crate) fn unescape(escaped: &[u8], into: &mut Vec<u8>) -> Option<(usize, bool)> {
+    if into.len() < escaped.len() + BEYOND {
+        into.resize(2 * escaped.len() + BEYOND, 0);
     }
-
-    /// Whether all of the text is ASCII.
-    pub(crate) fn is_ascii(&self) -> bool {
-        !self.high
+    #[cfg(target_arch = "x86_64")]
+    if avx512::is_there() {
+        // SAFETY: the processor has these parts of AVX-512.
+        return unsafe { avx512::unescape(escaped, into) };
     }
-
-    /// Goes through a text, of less than 2^32 bytes.
-    pub(crate) fn find(&mut self, text: &[u8]) {
-        (self.quotes, self.high) = (0, false);
-        self.bits.clear();
-        self.escapes.clear();
-        let (blocks, rest) = text.as_chunks::<64>();
-        let mut tail = [[0; 64]];
-        tail[0][..rest.len()].copy_from_slice(rest);
-        for blocks in [blocks, &tail] {
-            #[cfg(target_arch = "x86_64")]
-            if avx2::is_there() {
-                // SAFETY: the processor has AVX2.
-                unsafe { avx2::marks(blocks, self) };
-                continue;
-            }
-            portable::marks(blocks, self);
-        }
-        #[cfg(target_arch = "x86_64")]
-        if avx2::is_there() {
-            // SAFETY: the processor has the instructions for bits that AVX2 came with.
-            return unsafe { avx2::place(self) };
-        }
-        self.place();
-    }
-
-    /// Makes places of bits.
-    #[inline(always)]
-    #[allow(clippy::inline_always, reason = "into what is compiled for the processor")]
-    fn place(&mut self) {
-        for (block, bits) in self.bits.iter().enumerate() {
-            if self.places.len() < self.quotes + 64 {
-                self.places.resize(2 * self.quotes + 1024, 0);
-            }
-            let Some(places) = self.places[self.quotes..].first_chunk_mut::<64>() else { return };
-            #[allow(clippy::cast_possible_truncation)] // of less than 2^32 bytes
-            let start = (block * 64) as u32;
-            let mut bits = *bits;
-            self.quotes += bits.count_ones() as usize;
-            // Eight at a time, whether there are as many or not: that needs no decision that could be guessed wrongly.
-            for places in places.as_chunks_mut::<8>().0 {
-                for place in places {
-                    *place = start + bits.trailing_zeros();
-                    bits &= bits.wrapping_sub(1);
-                }
-                if bits == 0 {
-                    break;
-                }
-            }
-        }
-    }
+    portable::unescape(escaped, into)
 }
 
 /// Four times NH of UMAC over the words of `head` and the fields, each filled up with zeros to whole words of 8 bytes, with `keys` for each word: the sum of
 /// the products of both halves, when the key's halves are added to them. A word without a key does not count.
+#[inline]
 pub(crate) fn nh(head: &[u64; 3], fields: &[&[u8]; 4], keys: &[[u64; 4]]) -> [u64; 4] {
     #[cfg(target_arch = "x86_64")]
     if avx2::is_there() {
@@ -155,104 +109,98 @@ pub(crate) fn want_large_pages<T>(memory: &mut [std::mem::MaybeUninit<T>]) {
     let _ = memory;
 }
 
-mod portable {
-    use wide::u8x16;
-
-    pub(super) fn nh(head: &[u64; 3], fields: &[&[u8]; 4], keys: &[[u64; 4]]) -> [u64; 4] {
-        let mut sums = [0; 4];
-        let mut keys = keys.iter();
-        let mut add = |word: u64| {
-            let Some(keys) = keys.next() else { return };
-            for (sum, key) in sums.iter_mut().zip(keys) {
-                let halves = |number: u64| [number & 0xffff_ffff, number >> 32];
-                let ([a, b], [c, d]) = (halves(word), halves(*key));
-                *sum = u64::wrapping_add(*sum, ((a + c) & 0xffff_ffff).wrapping_mul((b + d) & 0xffff_ffff));
-            }
-        };
-        for word in head {
-            add(*word);
-        }
-        for field in fields {
-            let (words, rest) = field.as_chunks::<8>();
-            for word in words {
-                add(u64::from_le_bytes(*word));
-            }
-            if !rest.is_empty() {
-                add(super::last_word(field, rest));
-            }
-        }
-        sums
-    }
-
-    pub(super) fn marks(blocks: &[[u8; 64]], marks: &mut super::Marks) {
-        let [quote, percent, plus] = [b'"', b'%', b'+'].map(u8x16::splat);
-        for block in blocks {
-            let (mut at_quotes, mut at_escapes) = (0, 0);
-            for (i, part) in block.as_chunks::<16>().0.iter().enumerate() {
-                let part = u8x16::new(*part);
-                marks.high |= part.to_bitmask() != 0;
-                at_quotes |= u64::from(part.simd_eq(quote).to_bitmask()) << (16 * i);
-                at_escapes |= u64::from((part.simd_eq(percent) | part.simd_eq(plus)).to_bitmask()) << (16 * i);
-            }
-            marks.bits.push(at_quotes);
-            marks.escapes.push(at_escapes);
-        }
-    }
-}
-
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The marks of a text, as the processor makes them and as any does.
-    fn both(text: &[u8]) -> [Marks; 2] {
-        let (mut fast, mut twin) = (Marks::default(), Marks::default());
-        fast.find(b"\"a text before\" \xff");
-        fast.find(text);
-        let mut padded = text.to_vec();
-        padded.resize(text.len() / 64 * 64 + 64, 0);
-        portable::marks(padded.as_chunks().0, &mut twin);
-        twin.place();
-        [fast, twin]
+    /// Rows that look like S3's, and others, of two fields.
+    fn texts() -> Vec<Vec<u8>> {
+        let row = |i: usize| format!("\"b\",\"{}\"\n", "k".repeat(i * i % 150));
+        let mut texts: Vec<String> = (0..70).map(|rows| (0..rows).map(row).collect()).collect();
+        let plain: String = (0..20).map(row).collect();
+        texts.push("x".repeat(500));
+        texts.extend((0..plain.len()).map(|end| plain[..end].to_owned()));
+        texts.into_iter().map(String::into_bytes).collect()
+    }
+
+    /// What each kind of processor makes of a text: all there is to its marks.
+    fn all_marks(text: &[u8], width: usize) -> Vec<(Option<usize>, Vec<u32>, bool)> {
+        type Mark = fn(&[[u8; 64]], &mut marks::Scan, &mut Marks);
+        let mut kinds: Vec<Mark> = vec![portable::mark];
+        #[cfg(target_arch = "x86_64")]
+        {
+            if avx2::is_there() {
+                // SAFETY: the processor has AVX2 and the instructions for bits that came with it.
+                kinds.push(|blocks, scan, marks| unsafe { avx2::mark(blocks, scan, marks) });
+            }
+            if avx512::is_there() {
+                // SAFETY: the processor has these parts of AVX-512.
+                kinds.push(|blocks, scan, marks| unsafe { avx512::mark(blocks, scan, marks) });
+            }
+        }
+        kinds
+            .into_iter()
+            .map(|kind| {
+                let mut marks = Marks::default();
+                marks.find_by(kind, b"\"a text before\",\"\xff\"\n");
+                marks.find_by(kind, text);
+                (marks.rows(text, width), marks.opens().to_vec(), marks.is_ascii())
+            })
+            .collect()
     }
 
     #[test]
-    fn marks_are_those_of_the_bytes() {
-        let text: Vec<u8> = (0..5000_usize).map(|i| b"\"a%+,\"!"[i * i % 7]).collect();
-        for text in [text.as_slice(), &[b'"'; 5000], &[b'x'; 200]] {
-            for length in [0, 1, 63, 64, 65, 127, 128, 200, 5000] {
-                let text = &text[..length.min(text.len())];
-                for marks in both(text) {
-                    let places = text
-                        .iter()
-                        .enumerate()
-                        .filter(|(_, byte)| **byte == b'"')
-                        .map(|(i, _)| u32::try_from(i).unwrap());
-                    assert_eq!(marks.quotes(), places.collect::<Vec<_>>(), "{length}");
-                    assert_eq!(marks.escapes().len(), text.len() / 64 + 1);
-                    for i in 0..marks.escapes().len() * 64 {
-                        let byte = text.get(i).copied().unwrap_or_default();
-                        assert_eq!(marks.escapes()[i / 64] >> (i % 64) & 1 == 1, byte == b'%' || byte == b'+', "{i}");
-                    }
-                    assert!(marks.is_ascii());
+    fn fields_open_after_a_quote_and_a_comma_or_line_end_and_at_the_start() {
+        for text in texts() {
+            let opens = |i: &usize| {
+                let is = |at: usize, bytes: &[u8]| text.get(at).is_none_or(|byte| bytes.contains(byte));
+                is(*i, b"\"") && (*i == 0 && !text.is_empty() || *i > 1 && is(*i - 1, b",\n") && is(*i - 2, b"\""))
+            };
+            let expected: Vec<_> = (0..=text.len()).filter(opens).map(|i| u32::try_from(i).unwrap()).collect();
+            for (_, found, is_ascii) in all_marks(&text, 2) {
+                assert!(is_ascii);
+                if !text.is_empty() {
+                    assert_eq!(found, expected, "{}", String::from_utf8_lossy(&text));
                 }
             }
         }
     }
 
     #[test]
-    fn sums_are_the_same_with_and_without_the_processor_s_own_instructions() {
-        let keys: Vec<[u64; 4]> =
-            (1..40_u64).map(|i| std::array::from_fn(|j| u64::MAX / (i + 50 * j as u64))).collect();
-        let text: Vec<u8> = (0..300_usize).map(|i| u8::try_from(i * i % 251).unwrap()).collect();
-        for length in (0..20).chain([31, 32, 33, 64, 100, 250]) {
-            let fields = [&text[..length], &text[..length / 2], &[], &text[7..7 + length]];
-            for keys in [&keys[..], &keys[..2], &keys[..5]] {
-                let head = [length as u64, u64::MAX, 1 << 40];
-                assert_eq!(nh(&head, &fields, keys), portable::nh(&head, &fields, keys), "{length}");
+    fn rows_are_counted_only_if_all_are_plain() {
+        let plain = b"\"b\",\"k\"\n".repeat(40);
+        let odd: [&[u8]; 11] = [
+            b"\"b\",\"a\"\"b\"\n",
+            b"\"b\",\"a\"\",\"\"b\"\n",
+            b"\"b\",\",\",\"\"\n",
+            b"\"b\",k\n",
+            b"b,\"k\"\n",
+            b"\"b\"\n",
+            b"\"b\",\"k\",\"k\"\n",
+            b"\"b\",\"k\"\r\n",
+            b"\"b\", \"k\"\n",
+            b"\n",
+            b"\"\"\"b\",\"k\"\n",
+        ];
+        for before in 0..30 {
+            for odd in odd {
+                let text = [&plain[..before * 8], odd, &plain].concat();
+                for (rows, ..) in all_marks(&text, 2) {
+                    assert_eq!(rows, None, "{before} {}", String::from_utf8_lossy(odd));
+                }
+            }
+            // What is cut off does not make the rows before it less plain.
+            for end in 0..8 {
+                let text = &plain[..before * 8 + end];
+                for (rows, opens, _) in all_marks(text, 2) {
+                    assert_eq!(rows.unwrap_or(0), before, "{end}");
+                    assert!(before == 0 || opens[2 * before] as usize == 8 * before);
+                }
             }
         }
     }
@@ -262,7 +210,72 @@ mod tests {
         for at in 0..200 {
             let mut text = [b'a'; 200];
             text[at] = 0x80;
-            assert!(both(&text).iter().all(|marks| !marks.is_ascii()), "{at}");
+            assert!(all_marks(&text, 1).iter().all(|(.., is_ascii)| !is_ascii), "{at}");
+        }
+    }
+
+    /// What any processor makes of it, which is to be what this one does.
+    fn unescaped(escaped: &[u8]) -> Option<(Vec<u8>, bool)> {
+        let (mut fast, mut slow) = (b"before".to_vec(), vec![0; escaped.len() + BEYOND]);
+        let found = portable::unescape(escaped, &mut slow).map(|(length, high)| (slow[..length].to_vec(), high));
+        let this = unescape(escaped, &mut fast).map(|(length, high)| (fast[..length].to_vec(), high));
+        assert_eq!(this, found, "{}", String::from_utf8_lossy(escaped));
+        found
+    }
+
+    #[test]
+    fn escapes_are_read_wherever_they_stand() {
+        let is = |escaped: &str, plain: &[u8], high| {
+            for before in 0..140 {
+                for after in [0, 1, 2, 70] {
+                    let text = format!("{}{escaped}{}", "a".repeat(before), "/".repeat(after));
+                    let expected = [&vec![b'a'; before], plain, &vec![b'/'; after]].concat();
+                    assert_eq!(unescaped(text.as_bytes()), Some((expected, high)));
+                }
+            }
+        };
+        is("", b"", false);
+        is("+", b" ", false);
+        is("%20%2B%2b+x", b" ++ x", false);
+        is("%C3%A4", "\u{e4}".as_bytes(), true);
+        is("\u{e4}%41", "\u{e4}A".as_bytes(), false);
+        is("%00%7F%80%ff", b"\0\x7f\x80\xff", true);
+        is("%25%25%2541", b"%%%41", false);
+    }
+
+    #[test]
+    fn a_percent_sign_without_two_hex_digits_is_wrong_wherever_it_stands() {
+        for byte in 0..=255_u8 {
+            let digit = byte.is_ascii_hexdigit();
+            for before in [0, 1, 5, 61, 62, 63, 64, 65, 130] {
+                let start = [&vec![b'a'; before], b"%".as_slice()].concat();
+                for (text, right) in [
+                    ([&start[..], &[byte, b'1', b'x']].concat(), digit),
+                    ([&start[..], &[b'1', byte]].concat(), digit),
+                    ([&start[..], &[byte]].concat(), false),
+                ] {
+                    assert_eq!(unescaped(&text).is_some(), right);
+                }
+            }
+        }
+        assert_eq!(unescaped(b"%"), None);
+    }
+
+    #[test]
+    fn sums_are_the_same_with_and_without_the_processor_s_own_instructions() {
+        let keys: Vec<[u64; 4]> =
+            (1..150_u64).map(|i| std::array::from_fn(|j| u64::MAX / (i + 50 * j as u64))).collect();
+        let text: Vec<u8> = (0..300_usize).map(|i| u8::try_from(i * i % 251).unwrap()).collect();
+        for length in (0..40).chain([63, 64, 65, 100, 250]) {
+            for fields in [
+                [&text[..length], &text[..length / 2], &[], &text[7..7 + length]],
+                [&text[..length], &[], &text[..32], &text[..24]],
+            ] {
+                for keys in [&keys[..], &keys[..2], &keys[..5]] {
+                    let head = [length as u64, u64::MAX, 1 << 40];
+                    assert_eq!(nh(&head, &fields, keys), portable::nh(&head, &fields, keys), "{length}");
+                }
+            }
         }
     }
 }

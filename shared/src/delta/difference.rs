@@ -32,9 +32,10 @@ pub trait Sink {
 }
 
 /// Whether a run takes an object, if it is new or changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Verdict {
     /// It does.
+    #[default]
     Take,
     /// It does not, for this reason (any small number); the object does not enter the baseline, and goes to [`Sink::left_out`]. One
     /// that is in the baseline and not carried over stays there, and counts as unchanged.

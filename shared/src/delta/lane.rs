@@ -1,20 +1,16 @@
 //! One data file on its way through a thread: decoded block by block, cut into rows, its rows held against the baseline. Calls nothing of AWS.
 
-use std::collections::VecDeque;
-
 use super::baseline::{Comparison, OverBudget, Sought, Standing};
 use super::difference::{Counts, Input, Progress, Verdict};
 use super::error::{DeltaError, Problem};
 use super::feed::Feed;
 use super::file::{File, Text};
-use super::object_hash::ObjectHash;
+use super::object_hash::{ObjectHash, Sums};
 use super::queue::{Parcel, To};
 use crate::inventory::{BadRow, Row, RowError, RowReader, Span};
 
-/// A row is looked up in two steps, so many rows after it was read: the memory that each needs was asked for before, and has come. One by
-/// one, since a processor can ask for a few things only at once.
-const UNTIL_PLACED: usize = 8;
-const UNTIL_MET: usize = 2 * UNTIL_PLACED;
+/// Rows that are looked up together, in steps: a processor can wait for the addresses of so many pages at once. It forgets about others.
+const TOGETHER: usize = 8;
 
 /// What all files of a run share.
 #[derive(Clone, Copy)]
@@ -45,30 +41,24 @@ pub(super) struct Lane<'a> {
 pub(super) struct Desk<'a> {
     text: Text,
     rows: RowReader<'a>,
-    batch: Batch,
+    batch: Batch<'a>,
 }
 
 impl<'a> Desk<'a> {
     pub(super) fn new(run: Run<'a>) -> Self {
-        Self {
-            text: Text::new(),
-            rows: RowReader::new(run.input.schema),
-            batch: Batch {
-                waiting: VecDeque::with_capacity(UNTIL_MET + 1),
-                parcel: Parcel::default(),
-                counts: Counts::default(),
-            },
-        }
+        Self { text: Text::new(), rows: RowReader::new(run.input.schema), batch: Batch::default() }
     }
 
     pub(super) fn into_counts(self) -> Counts {
-        self.batch.counts
+        self.batch.found.counts
     }
 }
 
 /// A row that is being looked up.
-struct Waiting {
-    sought: Sought,
+#[derive(Clone, Copy, Default)]
+struct Waiting<'a> {
+    sums: Sums,
+    sought: Sought<'a>,
     place: Span,
     number: u64,
     size: u64,
@@ -76,9 +66,25 @@ struct Waiting {
     carried: bool,
 }
 
-/// Rows that are being looked up, and what came of those before.
-struct Batch {
-    waiting: VecDeque<Waiting>,
+/// Rows that are looked up together.
+#[derive(Default)]
+struct Group<'a> {
+    rows: [Waiting<'a>; TOGETHER],
+    count: usize,
+}
+
+/// Rows that are being looked up, and what came of those before. Between two steps of a group another one is read, so that memory has come when
+/// it is needed.
+#[derive(Default)]
+struct Batch<'a> {
+    /// Rows as they are read; rows of which the memory was asked for that says where their entries are; and rows of which those were asked for.
+    groups: [Box<Group<'a>>; 3],
+    found: Found,
+}
+
+/// What came of rows.
+#[derive(Default)]
+struct Found {
     parcel: Parcel,
     counts: Counts,
 }
@@ -137,51 +143,63 @@ impl<'a> Lane<'a> {
         self.file.keep(&text[used..]);
         let rows = desk.rows.rows() - std::mem::replace(&mut self.rows, desk.rows.rows());
         (run.input.progress)(Progress { rows, bytes: self.feed().read_so_far() - bytes });
-        Ok((std::mem::take(&mut desk.batch.parcel), ended))
+        Ok((std::mem::take(&mut desk.batch.found.parcel), ended))
     }
 }
 
-impl Batch {
-    fn add(&mut self, run: Run<'_>, text: &[u8], row: &Row<'_>) -> Result<(), Stop> {
+impl<'a> Batch<'a> {
+    fn add(&mut self, run: Run<'a>, text: &[u8], row: &Row<'_>) -> Result<(), Stop> {
         let bad = |error| Stop::Row(BadRow { number: row.number(), error });
         if row.bucket_bytes() != run.input.bucket.as_bytes() {
             let (found, expected) = (crate::names::excerpt(row.bucket()), run.input.bucket.to_owned());
             return Err(bad(RowError::Bucket { found, expected }));
         }
-        let hash = run.hash.of(&row.identity().map_err(bad)?);
-        let Some(sought) = run.comparison.sought(hash) else { return Ok(()) };
-        let verdict = (run.input.select)(row);
-        self.waiting.push_back(Waiting {
-            sought,
-            place: row.place(),
-            number: row.number(),
-            size: row.size().unwrap_or(0),
-            verdict,
-            carried: !run.input.carry_over.is_empty() && run.input.carry_over.contains(row.key()),
-        });
-        let waiting = self.waiting.len();
-        if waiting > UNTIL_PLACED {
-            run.comparison.place(&mut self.waiting[waiting - 1 - UNTIL_PLACED].sought);
+        let sums = run.hash.sums(&row.identity().map_err(bad)?);
+        if !run.comparison.has_all() && !run.comparison.has(run.hash.end(&sums)) {
+            return Ok(());
         }
-        if waiting > UNTIL_MET
-            && let Some(row) = self.waiting.pop_front()
-        {
-            self.meet(run, text, &row).map_err(Stop::Memory)?;
+        let new = &mut *self.groups[0];
+        let Some(waiting) = new.rows.get_mut(new.count) else { return Ok(()) };
+        waiting.sums = sums;
+        waiting.place = row.place();
+        waiting.number = row.number();
+        waiting.size = row.size().unwrap_or(0);
+        waiting.verdict = (run.input.select)(row);
+        waiting.carried = !run.input.carry_over.is_empty() && run.input.carry_over.contains(row.key());
+        new.count += 1;
+        if new.count == TOGETHER { self.step(run, text).map_err(Stop::Memory) } else { Ok(()) }
+    }
+
+    /// Takes each group a step further.
+    fn step(&mut self, run: Run<'a>, text: &[u8]) -> Result<(), OverBudget> {
+        let [new, sought, placed] = &mut self.groups;
+        for row in &mut new.rows[..new.count] {
+            run.comparison.seek(run.hash.end(&row.sums), &mut row.sought);
         }
+        let rows = &mut sought.rows[..sought.count];
+        for row in &mut *rows {
+            run.comparison.place(&mut row.sought);
+        }
+        for row in &*rows {
+            row.sought.fetch_first();
+        }
+        for row in &*rows {
+            row.sought.fetch_others();
+        }
+        placed.rows[..placed.count].iter().try_for_each(|row| self.found.meet(run, text, row))?;
+        placed.count = 0;
+        self.groups.rotate_right(1);
         Ok(())
     }
 
     /// Looks up all that are waiting.
-    fn finish(&mut self, run: Run<'_>, text: &[u8]) -> Result<(), OverBudget> {
-        let placed = self.waiting.len().saturating_sub(UNTIL_PLACED);
-        self.waiting.iter_mut().skip(placed).for_each(|row| run.comparison.place(&mut row.sought));
-        while let Some(row) = self.waiting.pop_front() {
-            self.meet(run, text, &row)?;
-        }
-        Ok(())
+    fn finish(&mut self, run: Run<'a>, text: &[u8]) -> Result<(), OverBudget> {
+        (0..3).try_for_each(|_| self.step(run, text))
     }
+}
 
-    fn meet(&mut self, run: Run<'_>, text: &[u8], row: &Waiting) -> Result<(), OverBudget> {
+impl Found {
+    fn meet(&mut self, run: Run<'_>, text: &[u8], row: &Waiting<'_>) -> Result<(), OverBudget> {
         let counts = &mut self.counts;
         counts.rows += 1;
         let to = match row.verdict {

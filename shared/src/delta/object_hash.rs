@@ -42,20 +42,26 @@ impl ObjectHash {
         Self { factors: std::array::from_fn(|_| number()), constant: number(), words, key }
     }
 
-    /// [`BITS`] bits, the highest; the others are 0.
-    pub(super) fn of(&self, identity: &Identity<'_>) -> u128 {
+    /// The first of the two.
+    #[inline]
+    pub(super) fn sums(&self, identity: &Identity<'_>) -> Sums {
         let Identity { key, version, etag, size, time } = identity;
         // A row is shorter than 2^32 bytes. Where a field begins depends on the lengths, which are among the words themselves.
         let lengths = |a: &[u8], b: &[u8]| a.len() as u64 | (b.len() as u64) << 32;
         let head = [lengths(key, version), lengths(etag, time), *size];
         let fields = [key, *version, *etag, time];
-        let longest = fields.iter().map(|field| field.len().div_ceil(8)).sum::<usize>() + head.len();
-        let sums = if longest <= KEPT {
-            fast::nh(&head, &fields, &self.words[..])
-        } else {
-            let more = (KEPT..longest).map(|index| made(&self.key, b"word", index));
-            fast::nh(&head, &fields, &self.words.iter().copied().chain(more).collect::<Vec<_>>())
-        };
+        // At most: each field may end with a part of a word.
+        let words = fields.iter().map(|field| field.len()).sum::<usize>() / 8 + fields.len() + head.len();
+        if words <= KEPT {
+            return Sums(fast::nh(&head, &fields, &self.words[..]));
+        }
+        let more = (KEPT..words).map(|index| made(&self.key, b"word", index));
+        Sums(fast::nh(&head, &fields, &self.words.iter().copied().chain(more).collect::<Vec<_>>()))
+    }
+
+    /// The second: [`BITS`] bits, the highest; the others are 0.
+    #[inline]
+    pub(super) fn end(&self, Sums(sums): &Sums) -> u128 {
         let mut hash = self.constant;
         for (sum, factors) in sums.iter().zip(self.factors.as_chunks::<2>().0) {
             hash = hash.wrapping_add(factors[0].wrapping_mul(u128::from(sum & 0xffff_ffff)));
@@ -64,6 +70,10 @@ impl ObjectHash {
         hash >> (128 - BITS) << (128 - BITS)
     }
 }
+
+/// Half of a hash. The other half waits for this one; who has many to make makes all the first halves first.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Sums([u64; 4]);
 
 /// 256 bits that nobody can know who does not know the key.
 fn made(key: &[u8; 16], what: &[u8], index: usize) -> [u64; 4] {
@@ -79,7 +89,7 @@ mod tests {
 
     fn hash(key: &[u8], version: &[u8], etag: &[u8], size: u64, time: &[u8]) -> u128 {
         let hash = ObjectHash::new(std::array::from_fn(|i| u8::try_from(i).unwrap()));
-        hash.of(&Identity { key, version, etag, size, time: time.into() })
+        hash.end(&hash.sums(&Identity { key, version, etag, size, time: time.into() }))
     }
 
     /// Made by a program of its own, in a language with integers of any size.
@@ -119,7 +129,7 @@ mod tests {
                 let key = format!("logs/{number:08}.gz");
                 let identity =
                     Identity { key: key.as_bytes(), version: b"", etag: b"e", size: 0, time: b"t"[..].into() };
-                buckets[usize::try_from(hash.of(&identity) >> 116).unwrap()] += 1;
+                buckets[usize::try_from(hash.end(&hash.sums(&identity)) >> 116).unwrap()] += 1;
             }
             // Nine on average; of random ones, a bucket of 40 comes once in 10^9 buckets.
             assert!(buckets.iter().all(|count| *count < 40), "{:?}", buckets.iter().max());

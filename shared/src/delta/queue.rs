@@ -50,6 +50,8 @@ impl Parcel {
     pub(super) fn add(&mut self, to: To, raw: &[u8], number: u64) {
         let start = self.text.len();
         self.text.extend_from_slice(raw);
+        // As in the file, so that it can be read again as fast.
+        self.text.push(b'\n');
         self.items.push(Item { to, place: Span::new(start, self.text.len()), number });
     }
 

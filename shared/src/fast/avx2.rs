@@ -2,6 +2,9 @@
 
 #[allow(clippy::wildcard_imports, reason = "intrinsics")]
 use std::arch::x86_64::*;
+use std::sync::LazyLock;
+
+use super::marks::{Block, Marks, Scan};
 
 #[inline]
 #[target_feature(enable = "avx2")]
@@ -10,74 +13,106 @@ fn load(bytes: &[u8; 32]) -> __m256i {
     unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
 }
 
-/// Whether the processor has AVX2, and what came with it.
+/// Whether the processor has AVX2, and the instructions for bits that came with it.
+#[inline]
 pub(super) fn is_there() -> bool {
-    is_x86_feature_detected!("avx2")
-        && is_x86_feature_detected!("bmi1")
-        && is_x86_feature_detected!("bmi2")
-        && is_x86_feature_detected!("popcnt")
+    static IS_THERE: LazyLock<bool> = LazyLock::new(|| {
+        is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("bmi1")
+            && is_x86_feature_detected!("bmi2")
+            && is_x86_feature_detected!("lzcnt")
+            && is_x86_feature_detected!("popcnt")
+    });
+    *IS_THERE
 }
 
-#[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
-pub(super) fn place(marks: &mut super::Marks) {
-    marks.place();
-}
-
-#[target_feature(enable = "avx2")]
-pub(super) fn marks(blocks: &[[u8; 64]], marks: &mut super::Marks) {
-    let [quote, percent, plus] = [b'"', b'%', b'+'].map(|byte| _mm256_set1_epi8(byte.cast_signed()));
-    let bits = |low, high| {
-        let [low, high] = [low, high].map(|part| u64::from(_mm256_movemask_epi8(part).cast_unsigned()));
-        low | high << 32
-    };
-    let escape = |part| _mm256_or_si256(_mm256_cmpeq_epi8(part, percent), _mm256_cmpeq_epi8(part, plus));
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+pub(super) fn mark(blocks: &[[u8; 64]], scan: &mut Scan, marks: &mut Marks) {
+    let [quote, comma, line_end] = [b'"', b',', b'\n'].map(|byte| _mm256_set1_epi8(byte.cast_signed()));
     let mut all = _mm256_setzero_si256();
-    let mut mark = |block: &[u8; 64]| {
-        let [low, high] = block.as_chunks::<32>().0 else { return (0, 0) };
+    for block in blocks {
+        let [low, high] = block.as_chunks::<32>().0 else { return };
         let (low, high) = (load(low), load(high));
         all = _mm256_or_si256(all, _mm256_or_si256(low, high));
-        (bits(_mm256_cmpeq_epi8(low, quote), _mm256_cmpeq_epi8(high, quote)), bits(escape(low), escape(high)))
-    };
-    let before = marks.bits.len();
-    marks.bits.resize(before + blocks.len(), 0);
-    marks.escapes.resize(before + blocks.len(), 0);
-    let into = marks.bits[before..].iter_mut().zip(&mut marks.escapes[before..]);
-    for (block, (quotes, escapes)) in blocks.iter().zip(into) {
-        (*quotes, *escapes) = mark(block);
+        let found = Block {
+            quotes: equal(low, high, quote),
+            commas: equal(low, high, comma),
+            line_ends: equal(low, high, line_end),
+        };
+        let opens = scan.add(found);
+        let Some(places) = scan.places(opens, marks) else { return };
+        Scan::place(opens, scan.at(), places);
+        scan.pass();
     }
     marks.high |= _mm256_movemask_epi8(all) != 0;
 }
 
+/// A bit for each byte that is the same.
+#[inline]
 #[target_feature(enable = "avx2")]
-pub(super) fn nh(head: &[u64; 3], fields: &[&[u8]; 4], mut keys: &[[u64; 4]]) -> [u64; 4] {
-    let mut sums = _mm256_setzero_si256();
-    let product = |word: u64, keys: &[u64; 4]| {
-        // SAFETY: there are 32 bytes; they need not be aligned.
-        let keys = unsafe { _mm256_loadu_si256(keys.as_ptr().cast()) };
-        let added = _mm256_add_epi32(_mm256_set1_epi64x(word.cast_signed()), keys);
-        _mm256_mul_epu32(added, _mm256_srli_epi64::<32>(added))
+fn equal(low: __m256i, high: __m256i, bytes: __m256i) -> u64 {
+    let low = _mm256_movemask_epi8(_mm256_cmpeq_epi8(low, bytes)).cast_unsigned();
+    let high = _mm256_movemask_epi8(_mm256_cmpeq_epi8(high, bytes)).cast_unsigned();
+    u64::from(low) | u64::from(high) << 32
+}
+
+#[target_feature(enable = "avx2")]
+pub(super) fn nh(head: &[u64; 3], fields: &[&[u8]; 4], keys: &[[u64; 4]]) -> [u64; 4] {
+    let Some((of_head, mut keys)) = keys.split_first_chunk::<3>() else {
+        return super::portable::nh(head, fields, keys);
     };
-    for (word, keys) in head.iter().zip(keys) {
-        sums = _mm256_add_epi64(sums, product(*word, keys));
+    let mut sums = _mm256_add_epi64(product(head[0], &of_head[0]), product(head[1], &of_head[1]));
+    sums = _mm256_add_epi64(sums, product(head[2], &of_head[2]));
+    let [key, version, etag, time] = fields;
+    sums = _mm256_add_epi64(sums, of_field(key, &mut keys));
+    if !version.is_empty() {
+        sums = _mm256_add_epi64(sums, of_field(version, &mut keys));
     }
-    keys = keys.get(head.len()..).unwrap_or_default();
-    for field in fields {
-        let (words, rest) = field.as_chunks::<8>();
-        for (word, keys) in words.iter().zip(keys) {
-            sums = _mm256_add_epi64(sums, product(u64::from_le_bytes(*word), keys));
-        }
-        keys = keys.get(words.len()..).unwrap_or_default();
-        if !rest.is_empty()
-            && let Some((key, others)) = keys.split_first()
-        {
-            sums = _mm256_add_epi64(sums, product(super::last_word(field, rest), key));
-            keys = others;
-        }
-    }
+    sums = _mm256_add_epi64(sums, of_field(etag, &mut keys));
+    sums = _mm256_add_epi64(sums, of_field(time, &mut keys));
     let mut into = [0; 4];
     // SAFETY: there are 32 bytes; they need not be aligned.
     unsafe { _mm256_storeu_si256(into.as_mut_ptr().cast(), sums) };
     into
+}
+
+/// The sum of the products of a field's words, each with the next of the keys.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn of_field(field: &[u8], keys: &mut &[[u64; 4]]) -> __m256i {
+    let (words, rest) = field.as_chunks::<8>();
+    let (fours, mut others) = words.as_chunks::<4>();
+    let mut sums = _mm256_setzero_si256();
+    for (index, words_of) in fours.iter().enumerate() {
+        let Some((of_words, next)) = keys.split_first_chunk::<4>() else {
+            others = &words[4 * index..];
+            break;
+        };
+        let of = |i: usize| product(u64::from_le_bytes(words_of[i]), &of_words[i]);
+        let (first, second) = (_mm256_add_epi64(of(0), of(1)), _mm256_add_epi64(of(2), of(3)));
+        sums = _mm256_add_epi64(sums, _mm256_add_epi64(first, second));
+        *keys = next;
+    }
+    for (word, key) in others.iter().zip(*keys) {
+        sums = _mm256_add_epi64(sums, product(u64::from_le_bytes(*word), key));
+    }
+    *keys = keys.get(others.len()..).unwrap_or_default();
+    if !rest.is_empty()
+        && let Some((key, next)) = keys.split_first()
+    {
+        sums = _mm256_add_epi64(sums, product(super::last_word(field, rest), key));
+        *keys = next;
+    }
+    sums
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn product(word: u64, keys: &[u64; 4]) -> __m256i {
+    // SAFETY: there are 32 bytes; they need not be aligned.
+    let keys = unsafe { _mm256_loadu_si256(keys.as_ptr().cast()) };
+    let added = _mm256_add_epi32(_mm256_set1_epi64x(word.cast_signed()), keys);
+    _mm256_mul_epu32(added, _mm256_srli_epi64::<32>(added))
 }
 
 #[inline]

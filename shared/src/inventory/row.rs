@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use super::Schema;
 use super::field::canonical_time;
 
-/// Where a field stands in the text of its row, without its quotes.
+/// Where something stands in a text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Span {
     pub(crate) start: u32,
@@ -32,9 +32,10 @@ pub struct Row<'a> {
     pub(super) schema: &'a Schema,
     /// Where the row stands in the text that the reader was given, without its line end.
     pub(super) place: Span,
-    /// What `spans` point into: the file's block, or a copy with the quotes taken out.
+    /// The file's block, or a row that was written anew.
     pub(super) text: &'a [u8],
-    pub(super) spans: &'a [Span],
+    /// Where in `text` each field's quote opens, and that of the row after it: two bytes after the quote that ends a field.
+    pub(super) opens: &'a [u32],
     /// UTF-8: the reader has made sure.
     pub(super) key: &'a [u8],
     pub(super) size: Option<u64>,
@@ -80,9 +81,19 @@ pub enum RowError {
     },
 }
 
+/// The place of a field, by the places where fields open.
+#[inline]
+pub(super) fn field(opens: &[u32], column: usize) -> Span {
+    match opens.get(column..column + 2) {
+        Some([open, next]) => Span { start: open + 1, end: next - 2 },
+        _ => Span::default(),
+    }
+}
+
 impl<'a> Row<'a> {
+    #[inline]
     fn field(&self, column: usize) -> &'a [u8] {
-        self.spans.get(column).map(|span| span.of(self.text)).unwrap_or_default()
+        field(self.opens, column).of(self.text)
     }
 
     /// The reader has made sure that the row is UTF-8, and a field's ends are at characters.
@@ -174,7 +185,8 @@ impl<'a> Row<'a> {
     }
 
     /// What makes this object the one it is, in one form whatever the report's columns, quotes and encodings.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "it is large, and taken apart at once")]
     pub(crate) fn identity(&self) -> Result<Identity<'a>, RowError> {
         let version = self.schema.version_id.map(|column| self.field(column)).unwrap_or_default();
         Ok(Identity {

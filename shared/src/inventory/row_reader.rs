@@ -1,10 +1,10 @@
 //! Cuts the text of a data file into rows. What S3 writes (every field quoted, no quote within) is cut by the positions of its
-//! quotes alone, found 64 bytes at a time; any other row goes to a general CSV parser. Calls nothing.
+//! quotes alone, found 64 bytes at a time; a text with anything else goes to a general CSV parser. Calls nothing.
 
 use csv_core::{ReadRecordResult, Reader};
 
-use super::field::{decode_key, decode_marked, few_digits, parse_size};
-use super::row::Span;
+use super::field::{decode_key, few_digits, parse_size};
+use super::row::{self, Span};
 use super::{Row, RowError, Schema};
 use crate::fast::Marks;
 
@@ -23,39 +23,28 @@ pub struct BadRow {
 /// Cuts text into rows. Keeps its buffers from one text to the next.
 #[derive(Debug)]
 pub struct RowReader<'s> {
-    schema: &'s Schema,
-    /// Rows so far.
-    rows: u64,
     marks: Marks,
-    /// Quotes of the text that are passed.
-    passed: usize,
-    spans: Vec<Span>,
-    key: Vec<u8>,
     general: General,
+    rows: Rows<'s>,
+    /// The keys of the last two rows, decoded.
+    keys: [Vec<u8>; 2],
 }
 
 impl<'s> RowReader<'s> {
     /// Of a file with these columns.
     pub fn new(schema: &'s Schema) -> Self {
-        Self {
-            schema,
-            rows: 0,
-            marks: Marks::default(),
-            passed: 0,
-            spans: vec![Span::default(); schema.width],
-            key: Vec::new(),
-            general: General::new(schema.width),
-        }
+        let rows = Rows { schema, number: 0 };
+        Self { marks: Marks::default(), general: General::new(schema.width), rows, keys: [Vec::new(), Vec::new()] }
     }
 
     /// Goes on in a file of which so many rows were read.
     pub(crate) fn resume(&mut self, rows: u64) {
-        self.rows = rows;
+        self.rows.number = rows;
     }
 
     /// Rows so far.
     pub(crate) fn rows(&self) -> u64 {
-        self.rows
+        self.rows.number
     }
 
     /// Reads again a row that was read before, given as it stood at its [`Row::place`].
@@ -69,12 +58,6 @@ impl<'s> RowReader<'s> {
         self.split(raw, true, each).map(|_| ())
     }
 
-    /// Passes all quotes before byte `at`.
-    fn pass(&mut self, at: usize) {
-        let quotes = self.marks.quotes().get(self.passed..).unwrap_or_default();
-        self.passed += quotes.partition_point(|place| (*place as usize) < at);
-    }
-
     /// Hands every whole row of `text` to `each`, and says how many bytes that took. What is left begins the next text, unless
     /// this is the `last`.
     pub fn split<E: From<BadRow>>(
@@ -84,61 +67,112 @@ impl<'s> RowReader<'s> {
         mut each: impl FnMut(Row<'_>) -> Result<(), E>,
     ) -> Result<usize, E> {
         self.marks.find(text);
-        self.passed = 0;
+        let width = self.rows.schema.width;
+        let opens = self.marks.opens();
+        let is_ascii = self.marks.is_ascii();
         let mut at = 0;
-        while at < text.len() {
-            let number = self.rows + 1;
-            let bad = |error| BadRow { number, error };
-            let plain =
-                plain_row(text, at, self.marks.quotes().get(self.passed..).unwrap_or_default(), &mut self.spans);
-            let (fields, end, next) = if let Some((end, next)) = plain {
-                self.passed += 2 * self.spans.len();
-                (text, end, next)
-            } else {
-                match self.general.row(&text[at..], last, &mut self.spans) {
-                    Found::Row { used } => {
-                        let end = at + without_line_end(&text[at..at + used]);
-                        self.pass(at + used);
-                        (self.general.text.as_slice(), end, at + used)
-                    }
-                    Found::Nothing { used } => {
-                        self.pass(at + used);
-                        at += used;
-                        continue;
-                    }
-                    Found::Columns(found) => {
-                        return Err(bad(RowError::Columns { found, expected: self.schema.width }).into());
-                    }
-                    Found::Incomplete => {
-                        if text.len() - at > LONGEST_ROW {
-                            return Err(bad(RowError::TooLong(LONGEST_ROW)).into());
-                        }
-                        return Ok(at);
-                    }
-                }
-            };
-            if !self.marks.is_ascii() && std::str::from_utf8(&text[at..end]).is_err() {
-                return Err(bad(RowError::NotUtf8).into());
+        // A row is handed on when the next one has been read: what was just written is slow to read in other pieces.
+        let mut ahead: Option<Line<'_>> = None;
+        let [mut key, mut other] = self.keys.each_mut();
+        for row in 0..self.marks.rows(text, width).unwrap_or(0) {
+            let Some(opens) = opens.get(row * width..=(row + 1) * width) else { break };
+            let &[start, .., next] = opens else { break };
+            // The quote of the next row stands after a line end.
+            let place = Span { start, end: next - 1 };
+            let read = self.rows.read(text, is_ascii, place, text, opens, key);
+            if let Some(row) = ahead {
+                each(row.row(other))?;
             }
-            let place = Span::new(at, end);
-            let span = |column: usize| self.spans.get(column).copied().unwrap_or_default();
-            let size = span(self.schema.size);
-            let size = match few_digits(fields, size) {
-                None => parse_size(size.of(fields)).map_err(bad)?,
-                some => some,
-            };
-            let key = span(self.schema.key);
-            let key = match plain {
-                Some(_) => decode_marked(fields, key, self.marks.escapes(), &mut self.key),
-                None => decode_key(key.of(fields), &mut self.key),
-            };
-            let key = key.map_err(bad)?;
-            let row = Row { schema: self.schema, place, text: fields, spans: &self.spans, key, size, number };
-            self.rows = number;
-            at = next;
-            each(row)?;
+            ahead = Some(read?);
+            std::mem::swap(&mut key, &mut other);
+            at = next as usize;
+        }
+        if let Some(row) = ahead {
+            each(row.row(other))?;
+        }
+        while at < text.len() {
+            match self.general.row(&text[at..], last, width) {
+                Found::Row { used } => {
+                    let place = Span::new(at, at + without_line_end(&text[at..at + used]));
+                    let General { text: row, opens, .. } = &self.general;
+                    each(self.rows.read(text, is_ascii, place, row, opens, key)?.row(key))?;
+                    at += used;
+                }
+                Found::Nothing { used } => at += used,
+                Found::Columns(found) => {
+                    return Err(self.rows.bad(RowError::Columns { found, expected: width }).into());
+                }
+                Found::Incomplete if text.len() - at > LONGEST_ROW => {
+                    return Err(self.rows.bad(RowError::TooLong(LONGEST_ROW)).into());
+                }
+                Found::Incomplete => return Ok(at),
+            }
         }
         Ok(at)
+    }
+}
+
+/// Reads the fields of rows.
+#[derive(Debug)]
+struct Rows<'s> {
+    schema: &'s Schema,
+    /// Rows so far.
+    number: u64,
+}
+
+impl<'s> Rows<'s> {
+    fn bad(&self, error: RowError) -> BadRow {
+        BadRow { number: self.number + 1, error }
+    }
+
+    /// The next row, which stands at `place` of a block, and whose fields open at `opens` in `text`. Its key is decoded into `key`.
+    #[inline]
+    fn read<'a>(
+        &mut self,
+        block: &[u8],
+        is_ascii: bool,
+        place: Span,
+        text: &'a [u8],
+        opens: &'a [u32],
+        key: &mut Vec<u8>,
+    ) -> Result<Line<'a>, BadRow>
+    where
+        's: 'a,
+    {
+        let number = self.number + 1;
+        let bad = |error| BadRow { number, error };
+        if !is_ascii && std::str::from_utf8(place.of(block)).is_err() {
+            return Err(bad(RowError::NotUtf8));
+        }
+        let size = row::field(opens, self.schema.size);
+        let size = match few_digits(text, size) {
+            None => parse_size(size.of(text)).map_err(bad)?,
+            some => some,
+        };
+        let encoded = row::field(opens, self.schema.key).of(text);
+        let key_bytes = decode_key(encoded, key).map_err(bad)?.len();
+        self.number = number;
+        Ok(Line { schema: self.schema, place, text, opens, key_bytes, size, number })
+    }
+}
+
+/// A row without its key.
+#[derive(Clone, Copy)]
+struct Line<'a> {
+    schema: &'a Schema,
+    place: Span,
+    text: &'a [u8],
+    opens: &'a [u32],
+    key_bytes: usize,
+    size: Option<u64>,
+    number: u64,
+}
+
+impl<'a> Line<'a> {
+    #[inline]
+    fn row(self, key: &'a [u8]) -> Row<'a> {
+        let Self { schema, place, text, opens, key_bytes, size, number } = self;
+        Row { schema, place, text, opens, key: key.get(..key_bytes).unwrap_or_default(), size, number }
     }
 }
 
@@ -148,31 +182,6 @@ fn without_line_end(mut raw: &[u8]) -> usize {
         raw = rest;
     }
     raw.len()
-}
-
-/// Fills `spans` with the fields of the row at `at`, if it is a plain one: quote, no quote, quote, comma or line end. `quotes` are the places
-/// of the quotes from there on. Says where its text ends and where the next row starts. Nothing, if it is not plain or not whole.
-#[inline]
-fn plain_row(text: &[u8], at: usize, quotes: &[u32], spans: &mut [Span]) -> Option<(usize, usize)> {
-    let quotes = quotes.get(..2 * spans.len())?.as_chunks::<2>().0;
-    let mut open = at;
-    let mut end = at;
-    let mut plain = true;
-    for (span, [first, close]) in spans.iter_mut().zip(quotes) {
-        *span = Span { start: first + 1, end: *close };
-        // Two more than the quote before, and a comma between.
-        plain &= *first as usize == open && (open == at || text.get(end) == Some(&b','));
-        end = *close as usize + 1;
-        open = end + 1;
-    }
-    if !plain {
-        return None;
-    }
-    match text.get(end..)? {
-        [b'\n', ..] => Some((end, end + 1)),
-        [b'\r', b'\n', ..] => Some((end, end + 2)),
-        _ => None,
-    }
 }
 
 /// What the general parser found.
@@ -192,30 +201,48 @@ enum Found {
 #[derive(Debug)]
 struct General {
     reader: Box<Reader>,
-    text: Vec<u8>,
+    fields: Vec<u8>,
     ends: Vec<usize>,
+    /// The row as S3 would write it, but for quotes within a field, which are not doubled.
+    text: Vec<u8>,
+    /// Where its fields open, and the next row would.
+    opens: Vec<u32>,
 }
 
 impl General {
     fn new(width: usize) -> Self {
-        Self { reader: Box::new(Reader::new()), text: vec![0; 4096], ends: vec![0; width + 1] }
+        Self {
+            reader: Box::new(Reader::new()),
+            fields: vec![0; 4096],
+            ends: vec![0; width + 1],
+            text: Vec::new(),
+            opens: Vec::new(),
+        }
     }
 
-    fn row(&mut self, text: &[u8], last: bool, spans: &mut [Span]) -> Found {
+    fn row(&mut self, text: &[u8], last: bool, width: usize) -> Found {
         self.reader.reset();
         let (mut used, mut written, mut fields) = (0, 0, 0);
         let mut ended = false;
         loop {
             let (result, read, wrote, found) = self.reader.read_record(
                 if ended { &[] } else { &text[used..] },
-                &mut self.text[written..],
+                &mut self.fields[written..],
                 &mut self.ends[fields..],
             );
             (used, written, fields) = (used + read, written + wrote, fields + found);
             match result {
-                ReadRecordResult::OutputFull => self.text.resize(self.text.len() * 2, 0),
+                ReadRecordResult::OutputFull => self.fields.resize(self.fields.len() * 2, 0),
                 ReadRecordResult::OutputEndsFull => return Found::Columns(fields + 1),
-                ReadRecordResult::Record => return self.found(text, used, fields, spans),
+                ReadRecordResult::Record if fields != width => return Found::Columns(fields),
+                ReadRecordResult::Record => {
+                    // The parser may stop between the two bytes of a line end.
+                    if used > 0 && text[used - 1] == b'\r' && text.get(used) == Some(&b'\n') {
+                        used += 1;
+                    }
+                    self.write(width);
+                    return Found::Row { used };
+                }
                 ReadRecordResult::InputEmpty if last && !ended => ended = true,
                 ReadRecordResult::InputEmpty => return Found::Incomplete,
                 ReadRecordResult::End => return Found::Nothing { used },
@@ -223,19 +250,19 @@ impl General {
         }
     }
 
-    fn found(&mut self, text: &[u8], mut used: usize, fields: usize, spans: &mut [Span]) -> Found {
-        // The parser may stop between the two bytes of a line end.
-        if used > 0 && text[used - 1] == b'\r' && text.get(used) == Some(&b'\n') {
-            used += 1;
-        }
-        if fields != spans.len() {
-            return Found::Columns(fields);
-        }
+    /// Writes the fields with quotes and commas.
+    #[allow(clippy::cast_possible_truncation)] // of less than 2^32 bytes
+    fn write(&mut self, width: usize) {
+        self.text.clear();
+        self.opens.clear();
         let mut start = 0;
-        for (span, end) in spans.iter_mut().zip(&self.ends) {
-            *span = Span::new(start, *end);
+        for end in &self.ends[..width] {
+            self.opens.push(self.text.len() as u32);
+            self.text.push(b'"');
+            self.text.extend_from_slice(&self.fields[start..*end]);
+            self.text.extend_from_slice(b"\",");
             start = *end;
         }
-        Found::Row { used }
+        self.opens.push(self.text.len() as u32);
     }
 }

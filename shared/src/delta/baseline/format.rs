@@ -4,6 +4,7 @@ use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::shard::{Entries, FULLEST, MOST_BUCKET_BITS, Shard, TAG_BITS};
+use super::starts::Starts;
 use super::{Baseline, Range};
 use crate::delta::hash::{HashKey, Running};
 
@@ -171,9 +172,8 @@ fn read_head(input: &mut Verified<'_>) -> Result<Head, BaselineError> {
 fn write_shard(shard: &Shard, out: &mut Checked<'_>) -> io::Result<()> {
     let mut block = Vec::with_capacity(BLOCK);
     let full = |block: &Vec<u8>| block.len() >= BLOCK;
-    for pair in shard.starts.windows(2) {
-        let count = u8::try_from(pair[1] - pair[0]);
-        block.push(count.map_err(|_| io::Error::other("a bucket of the baseline has more than 255 entries"))?);
+    for count in shard.starts.counts() {
+        block.push(count);
         if full(&block) {
             out.put(&block)?;
             block.clear();
@@ -196,7 +196,7 @@ struct Shards {
     /// Entries of those in `read`.
     room: Vec<AtomicU64>,
     /// Bits of buckets, bits of tags, and where buckets start, of shards whose entries are in `room`.
-    read: Vec<(u8, u8, Vec<u32>)>,
+    read: Vec<(u8, u8, Starts)>,
     whole: Vec<Shard>,
 }
 
@@ -204,18 +204,12 @@ impl Shards {
     fn read(&mut self, head: &Head, input: &mut Verified<'_>) -> Result<(), BaselineError> {
         let mut block = vec![0; BLOCK];
         let buckets = 1_usize << head.bucket_bits;
-        let (mut starts, mut end) = (Vec::with_capacity(buckets + 1), 0_u32);
-        starts.push(0);
-        input.in_blocks(buckets, &mut block, |counts| {
-            starts.extend(counts.iter().map(|count| {
-                end = end.saturating_add(u32::from(*count));
-                end
-            }));
-        })?;
-        if u64::from(end) != head.entries {
+        let mut starts = Starts::with_capacity(buckets);
+        input.in_blocks(buckets, &mut block, |counts| counts.iter().for_each(|count| starts.push(*count)))?;
+        if u64::from(starts.entries()) != head.entries {
             return Err(BaselineError::Corrupt("a shard's counts"));
         }
-        let entries = end as usize;
+        let entries = starts.entries() as usize;
         if self.room.capacity() - self.room.len() < entries {
             self.end_room();
             // Of a file that is cut off, the header may ask for anything; but shards are of similar size.
@@ -233,8 +227,7 @@ impl Shards {
     }
 
     fn end_room(&mut self) {
-        let lengths: Vec<_> =
-            self.read.iter().map(|(.., starts)| starts.last().copied().unwrap_or(0) as usize).collect();
+        let lengths: Vec<_> = self.read.iter().map(|(.., starts)| starts.entries() as usize).collect();
         let entries = Entries::cut(std::mem::take(&mut self.room), lengths.into_iter());
         for ((bucket_bits, tag_bits, starts), entries) in self.read.drain(..).zip(entries) {
             self.whole.push(Shard { bucket_bits, tag_bits, starts, entries });

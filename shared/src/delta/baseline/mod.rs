@@ -1,19 +1,23 @@
 //! What the last run knew: a compact set of the hashes of all objects, and the making of the next one. Calls nothing of AWS.
 //!
-//! `shard` is the set in memory, `format` how it is stored, `misses` what a run adds.
+//! `shard` is the set in memory, `starts` a part of it, `format` how it is stored, `misses` what a run adds.
 
 mod format;
 mod misses;
 mod shard;
+mod starts;
 
 pub use format::BaselineError;
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, PoisonError};
 
 use self::misses::Misses;
-use self::shard::{Place, Shard};
+use self::shard::Shard;
+use self::starts::Block;
 use super::hash::HashKey;
 use super::range::Range;
+use crate::fast::prefetch;
 
 /// Bytes of memory for each object of a baseline: 8, and the places of the buckets.
 pub(super) const BYTES_AN_ENTRY: u64 = 9;
@@ -90,13 +94,32 @@ pub(super) struct Comparison {
     budget: misses::Budget,
 }
 
-/// A hash that is looked up.
-#[derive(Clone, Copy)]
-pub(super) struct Sought {
+/// A hash that is looked up. That takes two steps, each of which asks for the memory that the next one needs; who takes many hashes through each step together
+/// waits for the memory of all of them together.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Sought<'c> {
     /// The shard's bits shifted out.
     hash: u128,
     shard: usize,
-    place: Place,
+    block: (Option<&'c Block>, usize),
+    bucket: &'c [AtomicU64],
+}
+
+impl Sought<'_> {
+    /// Asks for the first of the entries that are needed to meet it. Nothing else: a processor that has to find the address of a page goes on with a few
+    /// instructions only.
+    #[inline]
+    pub(super) fn fetch_first(&self) {
+        if let Some(first) = self.bucket.first() {
+            prefetch(first);
+        }
+    }
+
+    /// Asks for the other ones: each line of the processor's cache has eight.
+    #[inline]
+    pub(super) fn fetch_others(&self) {
+        self.bucket.iter().skip(8).step_by(8).chain(self.bucket.last()).for_each(prefetch);
+    }
 }
 
 /// More memory is needed than was allowed.
@@ -121,28 +144,39 @@ impl Comparison {
         Ok(comparison)
     }
 
-    /// Where a hash belongs; nowhere, if it is in another range. The memory that [`Self::place`] needs is on its way then.
-    #[inline]
-    pub(super) fn sought(&self, hash: u128) -> Option<Sought> {
-        let shard = ((hash >> 120) as u32).checked_sub(self.first)? as usize;
-        self.baseline.shards.get(shard)?.fetch_place(hash << 8);
-        Some(Sought { hash: hash << 8, shard, place: Place::default() })
+    /// Whether all hashes are in its range.
+    pub(super) fn has_all(&self) -> bool {
+        self.baseline.range == Range::ALL
     }
 
-    /// Finds the place of a hash, some rows after it was sought. The memory that is needed to meet it is on its way then.
+    /// Whether a hash is in its range.
+    pub(super) fn has(&self, hash: u128) -> bool {
+        self.baseline.range.shards().contains(&shard(hash))
+    }
+
+    /// Where a hash of its range belongs. The memory is on its way then that says where its entries are.
     #[inline]
-    pub(super) fn place(&self, sought: &mut Sought) {
-        let shard = &self.baseline.shards[sought.shard];
-        sought.place = shard.place(sought.hash);
-        shard.fetch(sought.place);
+    pub(super) fn seek<'c>(&'c self, hash: u128, sought: &mut Sought<'c>) {
+        let index = shard(hash).wrapping_sub(self.first) as usize;
+        let Some(shard) = self.baseline.shards.get(index) else { return };
+        sought.hash = hash << 8;
+        sought.shard = index;
+        sought.block = shard.block(hash << 8);
+        sought.block.0.into_iter().for_each(prefetch);
+    }
+
+    /// Finds the entries among which a hash is, if it is known.
+    #[inline]
+    pub(super) fn place<'c>(&'c self, sought: &mut Sought<'c>) {
+        sought.bucket = self.baseline.shards[sought.shard].bucket(sought.block);
     }
 
     /// Holds an object against the baseline, and takes it into the next one. Two threads that meet the same object at the same time may both
     /// find it known, unless `alone`.
     #[inline]
-    pub(super) fn meet(&self, sought: &Sought, alone: bool) -> Result<Standing, OverBudget> {
+    pub(super) fn meet(&self, sought: &Sought<'_>, alone: bool) -> Result<Standing, OverBudget> {
         let old = &self.baseline.shards[sought.shard];
-        let standing = old.meet(sought.hash, sought.place, alone);
+        let standing = old.meet(sought.hash, sought.bucket, alone);
         if standing == Standing::New || (standing == Standing::Known && old.is_small()) {
             self.misses[sought.shard].add(sought.hash, &self.budget)?;
         }
@@ -150,8 +184,8 @@ impl Comparison {
     }
 
     /// Whether the baseline knows an object that the next one will not.
-    pub(super) fn knows(&self, sought: &Sought) -> bool {
-        self.baseline.shards[sought.shard].knows(sought.hash, sought.place)
+    pub(super) fn knows(&self, sought: &Sought<'_>) -> bool {
+        self.baseline.shards[sought.shard].knows(sought.hash, sought.bucket)
     }
 
     /// Makes the next baseline on several threads, shard by shard in order, so that old and new are never whole in memory together.
@@ -174,6 +208,12 @@ impl Comparison {
         }
         compared
     }
+}
+
+/// The shard of a hash, of all.
+#[inline]
+fn shard(hash: u128) -> u32 {
+    (hash >> 120) as u32
 }
 
 /// A shard after a run.

@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Standing;
 use super::misses::Misses;
-use crate::fast::{self, prefetch};
+use super::starts::{Block, Starts};
+use crate::fast;
 
 /// An object that was met.
 const MET: u64 = 1 << 63;
@@ -18,7 +19,7 @@ const MET: u64 = 1 << 63;
 pub(super) const TAG_BITS: u8 = 63;
 /// Entries a bucket, at most, on average.
 const LOAD: u64 = 12;
-/// A bucket's count is stored in a byte.
+/// A bucket's count is a byte.
 pub(super) const FULLEST: u64 = 255;
 /// A hash has 89 bits after the shard's; 26 bits of buckets leave 63. That is enough for 10^11 objects.
 pub(super) const MOST_BUCKET_BITS: u8 = 26;
@@ -29,8 +30,7 @@ const SMALL: u64 = 4096;
 pub(super) struct Shard {
     pub(super) bucket_bits: u8,
     pub(super) tag_bits: u8,
-    /// Where each bucket's entries start, and the end of the last one's.
-    pub(super) starts: Vec<u32>,
+    pub(super) starts: Starts,
     pub(super) entries: Entries,
 }
 
@@ -78,16 +78,11 @@ impl From<Vec<AtomicU64>> for Entries {
     }
 }
 
-/// Where the entries of a bucket are.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Place {
-    start: u32,
-    end: u32,
-}
-
 impl Default for Shard {
     fn default() -> Self {
-        Self { bucket_bits: 0, tag_bits: TAG_BITS, starts: vec![0, 0], entries: Entries::default() }
+        let mut starts = Starts::default();
+        starts.push(0);
+        Self { bucket_bits: 0, tag_bits: TAG_BITS, starts, entries: Entries::default() }
     }
 }
 
@@ -100,56 +95,37 @@ impl Shard {
         self.len() < SMALL
     }
 
-    /// Where the entries are that a look-up needs.
-    pub(super) fn place(&self, hash: u128) -> Place {
-        let bucket = bucket(hash, self.bucket_bits);
-        match self.starts.get(bucket..bucket + 2) {
-            Some([start, end]) => Place { start: *start, end: *end },
-            _ => Place::default(),
-        }
+    /// What says where the entries are among which a hash is, if it is known.
+    #[inline]
+    pub(super) fn block(&self, hash: u128) -> (Option<&Block>, usize) {
+        self.starts.block(bucket(hash, self.bucket_bits))
     }
 
-    fn entries_at(&self, place: Place) -> &[AtomicU64] {
+    /// Those entries.
+    #[inline]
+    pub(super) fn bucket(&self, (block, index): (Option<&Block>, usize)) -> &[AtomicU64] {
+        let Some(block) = block else { return &[] };
+        let place = block.bucket(index);
         self.entries.get(place.start as usize..place.end as usize).unwrap_or_default()
     }
 
-    /// Asks for the memory that says where the entries are.
     #[inline]
-    pub(super) fn fetch_place(&self, hash: u128) {
-        if let Some(start) = self.starts.get(bucket(hash, self.bucket_bits)) {
-            prefetch(start);
-        }
-    }
-
-    /// Asks for the memory of a place: each line of the processor's cache has eight entries.
-    #[inline]
-    pub(super) fn fetch(&self, place: Place) {
-        let entries = self.entries_at(place);
-        entries.iter().step_by(8).for_each(prefetch);
-        if let Some(last) = entries.last() {
-            prefetch(last);
-        }
-    }
-
-    #[inline]
-    fn find(&self, hash: u128, place: Place) -> Option<&AtomicU64> {
+    fn find<'b>(&self, hash: u128, bucket: &'b [AtomicU64]) -> Option<&'b AtomicU64> {
         let tag = tag(hash, self.bucket_bits);
         let unknown = TAG_BITS - self.tag_bits;
-        self.entries_at(place).iter().find(|entry| {
-            let other = entry.load(Ordering::Relaxed) & !MET;
-            (other ^ tag) >> unknown == 0
-        })
+        let known = !MET >> unknown << unknown;
+        bucket.iter().find(|entry| (entry.load(Ordering::Relaxed) ^ tag) & known == 0)
     }
 
-    pub(super) fn knows(&self, hash: u128, place: Place) -> bool {
-        self.find(hash, place).is_some()
+    pub(super) fn knows(&self, hash: u128, bucket: &[AtomicU64]) -> bool {
+        self.find(hash, bucket).is_some()
     }
 
     /// Marks an object as met, if it is known; then its entry has all its bits again. Of two threads at the same entry at the same time, only
     /// one finds it known if both want to be `alone`, for which the processor has to wait.
     #[inline]
-    pub(super) fn meet(&self, hash: u128, place: Place, alone: bool) -> Standing {
-        let Some(entry) = self.find(hash, place) else { return Standing::New };
+    pub(super) fn meet(&self, hash: u128, bucket: &[AtomicU64], alone: bool) -> Standing {
+        let Some(entry) = self.find(hash, bucket) else { return Standing::New };
         let met = MET | tag(hash, self.bucket_bits);
         let before = if alone {
             entry.swap(met, Ordering::Relaxed)
@@ -172,16 +148,15 @@ impl Shard {
         loop {
             // Entries of the old shard are known to so many bits that a larger number of buckets leaves less than 63.
             let grown = if met == 0 { 0 } else { bucket_bits.saturating_sub(old.bucket_bits) };
-            let shard = Self::build(old, misses, bucket_bits, TAG_BITS.saturating_sub(grown));
-            let fullest = shard.starts.windows(2).map(|pair| u64::from(pair[1] - pair[0])).max();
-            if fullest <= Some(FULLEST) || bucket_bits == MOST_BUCKET_BITS {
-                return shard;
+            match Self::build(old, misses, bucket_bits, TAG_BITS.saturating_sub(grown)) {
+                Some(shard) => return shard,
+                None => bucket_bits += 1,
             }
-            bucket_bits += 1;
         }
     }
 
-    fn build(old: &Self, misses: &Misses, bucket_bits: u8, tag_bits: u8) -> Self {
+    /// None, if a bucket has too many entries.
+    fn build(old: &Self, misses: &Misses, bucket_bits: u8, tag_bits: u8) -> Option<Self> {
         let each = |put: &mut dyn FnMut(u128)| {
             if !old.is_small() {
                 old.met(&mut *put);
@@ -202,15 +177,16 @@ impl Shard {
             *place += 1;
         });
         drop(places);
-        in_order(&mut starts, &mut entries);
+        let starts = in_order(&starts, &mut entries)?;
         let entries: Vec<_> = entries.into_iter().map(AtomicU64::new).collect();
-        Self { bucket_bits, tag_bits, starts, entries: entries.into() }
+        Some(Self { bucket_bits, tag_bits, starts, entries: entries.into() })
     }
 
     /// The hashes of the entries that were met, as far as they are known.
     fn met(&self, put: &mut dyn FnMut(u128)) {
-        for (bucket, pair) in self.starts.windows(2).enumerate() {
-            for entry in &self.entries[pair[0] as usize..pair[1] as usize] {
+        let mut entries = self.entries.iter();
+        for (bucket, count) in self.starts.counts().enumerate() {
+            for entry in entries.by_ref().take(usize::from(count)) {
                 let entry = entry.load(Ordering::Relaxed);
                 if entry & MET != 0 {
                     let bits = u32::from(self.bucket_bits);
@@ -222,11 +198,12 @@ impl Shard {
     }
 }
 
-/// Sorts each bucket, so that the same objects make the same bytes, and takes out what is there twice.
-fn in_order(starts: &mut [u32], entries: &mut Vec<u64>) {
-    let (mut start, mut kept) = (0, 0_usize);
-    for place in starts.iter_mut().skip(1) {
-        let end = *place as usize;
+/// Sorts each bucket, so that the same objects make the same bytes, and takes out what is there twice. None, if that leaves a bucket with too many.
+fn in_order(starts: &[u32], entries: &mut Vec<u64>) -> Option<Starts> {
+    let mut kept = 0_usize;
+    let mut counted = Starts::with_capacity(starts.len() - 1);
+    for pair in starts.windows(2) {
+        let (start, end) = (pair[0] as usize, pair[1] as usize);
         entries[start..end].sort_unstable();
         let first = kept;
         for i in start..end {
@@ -235,12 +212,10 @@ fn in_order(starts: &mut [u32], entries: &mut Vec<u64>) {
                 kept += 1;
             }
         }
-        start = end;
-        #[allow(clippy::cast_possible_truncation)] // not more than `end`
-        let shorter = kept as u32;
-        *place = shorter;
+        counted.push(u8::try_from(kept - first).ok()?);
     }
     entries.truncate(kept);
+    Some(counted)
 }
 
 /// As many bits as leave at most [`LOAD`] entries a bucket.
