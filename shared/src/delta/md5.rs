@@ -42,7 +42,7 @@ impl State {
 
 /// Adds the same number of whole blocks to up to [`LANES`] streams.
 pub(super) fn add_side_by_side(streams: &mut [(&mut State, &[u8])]) {
-    if streams.len() < 3 || streams.len() > LANES {
+    if streams.len() < 2 || streams.len() > LANES {
         for (state, bytes) in streams {
             state.add(bytes);
         }
