@@ -261,6 +261,25 @@ mod tests {
         assert_eq!(unescaped(b"%"), None);
     }
 
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn md5s_are_the_same_with_avx2_and_with_avx512() {
+        let text: Vec<u8> = (0..8 * 64 * 5_u32).map(|i| u8::try_from(i * i % 251).unwrap()).collect();
+        let streams: [&[[u8; 64]]; 8] = std::array::from_fn(|i| text[i * 320..(i + 1) * 320].as_chunks().0);
+        let sines = std::array::from_fn(|i| u32::MAX / (u32::try_from(i).unwrap() + 3));
+        let start: [[u32; 8]; 4] = std::array::from_fn(|i| [u32::MAX / (u32::try_from(i).unwrap() + 7); 8]);
+        let (mut older, mut newer) = (start, start);
+        if avx2::is_there() && avx2::has_avx512() {
+            // SAFETY: the processor has AVX2 and AVX-512.
+            unsafe {
+                avx2::md5(&mut older, &streams, &sines);
+                avx2::md5_at_once(&mut newer, &streams, &sines);
+            }
+            assert_eq!(older, newer);
+            assert_ne!(older, start);
+        }
+    }
+
     #[test]
     fn sums_are_the_same_with_and_without_the_processor_s_own_instructions() {
         let keys: Vec<[u64; 4]> =
