@@ -266,3 +266,68 @@ impl General {
         self.opens.push(self.text.len() as u32);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn schema() -> Schema {
+        Schema::of(&["Bucket", "Key", "Size", "LastModifiedDate", "ETag"].map(str::to_owned)).unwrap()
+    }
+
+    fn row(key: &str, size: &str) -> String {
+        format!("\"b\",\"{key}\",\"{size}\",\"2026-01-31T00:00:00.000Z\",\"e\"\n")
+    }
+
+    /// The keys that are handed on, and what came of it.
+    fn read(text: &str, last: bool) -> (Vec<String>, Result<usize, BadRow>) {
+        let schema = schema();
+        let (mut reader, mut keys) = (RowReader::new(&schema), Vec::new());
+        let used = reader.split(text.as_bytes(), last, |row| {
+            keys.push(row.key().to_owned());
+            assert_eq!(row.number(), keys.len() as u64);
+            let place = row.place();
+            assert_eq!(&text[place.start as usize..place.end as usize], text.lines().nth(keys.len() - 1).unwrap());
+            Ok(())
+        });
+        (keys, used)
+    }
+
+    #[test]
+    fn rows_before_a_bad_one_are_handed_on() {
+        let bad = [row("%zz", "1"), row("k", "1x"), row("", "1"), "\"b\",\"k\"\n".to_owned(), row("\"", "1")];
+        for before in [0, 1, 2, 50] {
+            let keys: Vec<_> = (0..before).map(|i| format!("k {i}")).collect();
+            let good: String = keys.iter().map(|key| row(&key.replace(' ', "%20"), "7")).collect();
+            for bad in &bad {
+                let (found, error) = read(&format!("{good}{bad}{good}"), true);
+                assert_eq!(found, keys, "{bad}");
+                assert_eq!(error.map_err(|bad| bad.number), Err(before + 1), "{bad}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_whole_is_left_for_the_next_text() {
+        let (good, more) = (row("a+b", "1").repeat(3), row("c", "2"));
+        for end in 0..more.len() {
+            let text = format!("{good}{}", &more[..end]);
+            assert_eq!(read(&text, false), (vec!["a b".to_owned(); 3], Ok(good.len())), "{end}");
+        }
+        let (keys, used) = read(&format!("{good}{}", more.trim_end()), true);
+        assert_eq!((keys.len(), used), (4, Ok(good.len() + more.len() - 1)));
+    }
+
+    #[test]
+    fn a_row_is_read_again_as_it_was() {
+        let schema = schema();
+        let mut reader = RowReader::new(&schema);
+        for (text, key) in [(row("a%2Fb", "1"), "a/b"), ("b,k,1,2026-01-31T00:00:00Z,e".to_owned(), "k")] {
+            let again = reader.again(text.as_bytes(), 7, |row| -> Result<(), BadRow> {
+                assert_eq!((row.key(), row.size(), row.number()), (key, Some(1), 7));
+                Ok(())
+            });
+            assert_eq!(again, Ok(()));
+        }
+    }
+}
