@@ -66,7 +66,7 @@ fn of_row(row: &Row<'_>) -> Seen {
     (
         row.bucket().to_owned(),
         row.encoded_key().to_owned(),
-        row.key().to_owned(),
+        row.key().into_owned(),
         row.size(),
         row.last_modified().to_owned(),
         row.etag().to_owned(),

@@ -21,61 +21,130 @@ fn mark(blocks: &[[u8; 64]], scan: &mut marks::Scan, marks: &mut Marks) {
     portable::mark(blocks, scan, marks);
 }
 
-/// Bytes that [`unescape`] may write beyond what it made.
-const BEYOND: usize = 64;
-
-/// Puts into `into` what is escaped by `%` and two hex digits, with a space for each `+`, and says how many bytes that are, and whether any byte beyond
-/// ASCII was escaped. None, if there is a `%` without its digits.
+/// Whether text is percent-encoded in the one way in which a form is, but for slashes: a `+` for each space, and all bytes but letters, digits and `-_.*/`
+/// as `%` and two digits of upper case. If so, whether there is a byte beyond ASCII among those.
 #[inline]
-pub(crate) fn unescape(escaped: &[u8], into: &mut Vec<u8>) -> Option<(usize, bool)> {
-    if into.len() < escaped.len() + BEYOND {
-        into.resize(2 * escaped.len() + BEYOND, 0);
-    }
+pub(crate) fn canonical(encoded: &[u8]) -> Option<bool> {
     #[cfg(target_arch = "x86_64")]
     if avx512::is_there() {
         // SAFETY: the processor has these parts of AVX-512.
-        return unsafe { avx512::unescape(escaped, into) };
+        return unsafe { avx512::canonical(encoded) };
     }
-    portable::unescape(escaped, into)
+    portable::canonical(encoded)
 }
 
-/// Four times NH of UMAC over the words of `head` and the fields, each filled up with zeros to whole words of 8 bytes, with `keys` for each word: the sum of
-/// the products of both halves, when the key's halves are added to them. A word without a key does not count.
-#[inline]
-pub(crate) fn nh(head: &[u64; 3], fields: &[&[u8]; 4], keys: &[[u64; 4]]) -> [u64; 4] {
-    #[cfg(target_arch = "x86_64")]
-    if avx2::is_there() {
-        // SAFETY: the processor has AVX2.
-        return unsafe { avx2::nh(head, fields, keys) };
-    }
-    portable::nh(head, fields, keys)
-}
+/// Keys of [`nh`] for up to [`WORDS`] words: three for each, those of eight words and one sum side by side.
+#[derive(Debug, Clone)]
+#[repr(align(64))]
+pub(crate) struct NhKeys([Block; WORDS / 8]);
 
-/// The last bytes of a field as a word, less than 8.
-#[inline(always)]
-#[allow(clippy::inline_always, reason = "into what is compiled for the processor")]
-fn last_word(field: &[u8], rest: &[u8]) -> u64 {
-    match field.last_chunk::<8>() {
-        Some(last) => u64::from_le_bytes(*last) >> (64 - 8 * rest.len()),
-        None => rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
-    }
-}
+/// The keys of eight words.
+type Block = [[u64; 8]; SUMS];
 
-/// Adds blocks to eight MD5s at once: as many as the shortest stream has. `state[word][stream]`. False, if this processor cannot.
-pub(crate) fn md5(state: &mut [[u32; 8]; 4], streams: &[&[[u8; 64]]; 8], sines: &[u32; 64]) -> bool {
-    #[cfg(target_arch = "x86_64")]
-    if avx2::is_there() {
-        if avx2::has_avx512() {
-            // SAFETY: the processor has AVX2 and AVX-512.
-            unsafe { avx2::md5_at_once(state, streams, sines) };
-        } else {
-            // SAFETY: the processor has AVX2.
-            unsafe { avx2::md5(state, streams, sines) };
+/// Sums that [`nh`] makes side by side.
+pub(crate) const SUMS: usize = 3;
+
+/// Words that [`nh`] has keys for.
+pub(crate) const WORDS: usize = 512;
+
+impl NhKeys {
+    /// The keys of each word.
+    pub(crate) fn new(mut of: impl FnMut(usize) -> [u64; SUMS]) -> Box<Self> {
+        let mut keys = Box::new(Self([[[0; 8]; SUMS]; WORDS / 8]));
+        for (index, block) in keys.0.iter_mut().enumerate() {
+            for word in 0..8 {
+                for (keys, key) in block.iter_mut().zip(of(8 * index + word)) {
+                    keys[word] = key;
+                }
+            }
         }
+        keys
+    }
+}
+
+/// Adds to `sums`, for each of a word's keys, NH of UMAC over bytes that are filled up with zeros to blocks of eight words of 8 bytes: the sum of the products of both halves
+/// of each word, when the key's halves are added to them. Bytes beyond what there are keys for do not count.
+#[inline]
+pub(crate) fn nh(bytes: &[u8], keys: &NhKeys, sums: &mut [u64; SUMS]) {
+    #[cfg(target_arch = "x86_64")]
+    if avx512::is_there() {
+        // SAFETY: the processor has these parts of AVX-512.
+        return unsafe { avx512::nh(bytes, &keys.0, sums) };
+    } else if avx2::is_there() {
+        // SAFETY: the processor has AVX2.
+        return unsafe { avx2::nh(bytes, &keys.0, sums) };
+    }
+    portable::nh(bytes, &keys.0, sums);
+}
+
+/// The keys of a hash of eight texts: those of [`nh`], those of a word that is a text's length, and by what the lower and upper halves of the sums are multiplied, and
+/// what is added.
+#[derive(Debug)]
+pub(crate) struct Keys {
+    pub(crate) words: Box<NhKeys>,
+    pub(crate) length: [u64; SUMS],
+    pub(crate) factors: [u128; 2 * SUMS],
+    pub(crate) constant: u128,
+}
+
+/// For each of eight texts, of up to 8 [`WORDS`] bytes: its sums by [`nh`], with its length as one word more, and the sum of the products of their halves, modulo 2^128.
+/// None, if this processor does not do that faster than one by one.
+#[inline]
+pub(crate) fn hash_eight(texts: &[&[u8]; 8], keys: &Keys) -> Option<[u128; 8]> {
+    #[cfg(target_arch = "x86_64")]
+    if avx512::is_there() {
+        // SAFETY: the processor has these parts of AVX-512.
+        return Some(unsafe { avx512::hash_eight(texts, keys, &keys.words.0) });
+    }
+    let _ = (texts, keys);
+    None
+}
+
+/// Adds blocks to sixteen MD5s at once: as many as the shortest stream has. `state[word][stream]`. False, if this processor cannot.
+pub(crate) fn md5(state: &mut [[u32; 16]; 4], streams: &[&[[u8; 64]]; 16], sines: &[u32; 64]) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    if avx512::is_there() {
+        // SAFETY: the processor has these parts of AVX-512.
+        unsafe { avx512::md5(state, streams, sines) };
+        return true;
+    } else if avx2::is_there() {
+        // SAFETY: the processor has AVX2.
+        unsafe { avx2::md5(state, streams, sines) };
         return true;
     }
     let _ = (state, streams, sines);
     false
+}
+
+/// ISA-L's decoder, which any thread may go on with.
+#[cfg(feature = "isal")]
+pub(crate) struct Isal<R: std::io::Read>(Box<isal::read::GzipDecoder<R>>);
+
+// SAFETY: it points into itself, for which it is boxed, and into what it was last asked to read into, where it does not look when it is asked again; none of that
+// belongs to a thread.
+#[cfg(feature = "isal")]
+unsafe impl<R: std::io::Read + Send> Send for Isal<R> {}
+
+#[cfg(feature = "isal")]
+impl<R: std::io::Read> Isal<R> {
+    pub(crate) fn new(compressed: R) -> Self {
+        Self(Box::new(isal::read::GzipDecoder::new(compressed)))
+    }
+
+    pub(crate) fn get_ref(&self) -> &R {
+        self.0.get_ref()
+    }
+
+    pub(crate) fn get_mut(&mut self) -> &mut R {
+        self.0.get_ref_mut()
+    }
+}
+
+#[cfg(feature = "isal")]
+impl<R: std::io::Read> std::io::Read for Isal<R> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        self.0.read(into)
+    }
 }
 
 /// Asks for the memory of `at`, and does not wait for it.
@@ -86,6 +155,19 @@ pub(crate) fn prefetch<T>(at: &T) {
     unsafe {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(at).cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
+}
+
+/// The same for memory that is needed only once: it takes the place of little else near the processor.
+#[inline]
+pub(crate) fn prefetch_once<T>(at: &T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch has no effect but on time, whatever the address; this one is a reference's.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_NTA, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_NTA>(std::ptr::from_ref(at).cast());
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = at;
@@ -214,66 +296,76 @@ mod tests {
         }
     }
 
-    /// What any processor makes of it, which is to be what this one does.
-    fn unescaped(escaped: &[u8]) -> Option<(Vec<u8>, bool)> {
-        let (mut fast, mut slow) = (b"before".to_vec(), vec![0; escaped.len() + BEYOND]);
-        let found = portable::unescape(escaped, &mut slow).map(|(length, high)| (slow[..length].to_vec(), high));
-        let this = unescape(escaped, &mut fast).map(|(length, high)| (fast[..length].to_vec(), high));
-        assert_eq!(this, found, "{}", String::from_utf8_lossy(escaped));
+    /// What any processor finds, which is to be what this one does.
+    fn is_canonical(encoded: &[u8]) -> Option<bool> {
+        let found = portable::canonical(encoded);
+        assert_eq!(canonical(encoded), found, "{}", String::from_utf8_lossy(encoded));
         found
     }
 
     #[test]
-    fn escapes_are_read_wherever_they_stand() {
-        let is = |escaped: &str, plain: &[u8], high| {
+    fn what_is_encoded_in_one_way_only_is_canonical_wherever_it_stands() {
+        let wherever = |encoded: &[u8], expected| {
             for before in 0..140 {
                 for after in [0, 1, 2, 70] {
-                    let text = format!("{}{escaped}{}", "a".repeat(before), "/".repeat(after));
-                    let expected = [&vec![b'a'; before], plain, &vec![b'/'; after]].concat();
-                    assert_eq!(unescaped(text.as_bytes()), Some((expected, high)));
+                    let text = [&vec![b'a'; before], encoded, &vec![b'/'; after]].concat();
+                    assert_eq!(is_canonical(&text), expected, "{}", String::from_utf8_lossy(&text));
                 }
             }
         };
-        is("", b"", false);
-        is("+", b" ", false);
-        is("%20%2B%2b+x", b" ++ x", false);
-        is("%C3%A4", "\u{e4}".as_bytes(), true);
-        is("\u{e4}%41", "\u{e4}A".as_bytes(), false);
-        is("%00%7F%80%ff", b"\0\x7f\x80\xff", true);
-        is("%25%25%2541", b"%%%41", false);
+        wherever(b"", Some(false));
+        wherever(b"+-_.*/azAZ09", Some(false));
+        wherever(b"%2B%25%20x", None);
+        wherever(b"%2B%25%7F", Some(false));
+        wherever(b"%C3%A4", Some(true));
+        wherever("\u{e4}".as_bytes(), None);
+        wherever(b"%zz", None);
+    }
+
+    #[test]
+    fn each_byte_is_canonical_either_as_it_is_or_escaped() {
+        for byte in 0..=255_u8 {
+            let plain = byte.is_ascii_alphanumeric() || b"-_.*/".contains(&byte);
+            assert_eq!(is_canonical(&[byte]).is_some(), plain || byte == b'+', "{byte}");
+            let escaped = format!("%{byte:02X}");
+            assert_eq!(is_canonical(escaped.as_bytes()), (!plain && byte != b' ').then_some(byte > 0x7f), "{escaped}");
+            let lower = escaped.to_lowercase();
+            assert_eq!(is_canonical(lower.as_bytes()).is_some(), lower == escaped && !plain && byte != b' ', "{lower}");
+        }
     }
 
     #[test]
     fn a_percent_sign_without_two_hex_digits_is_wrong_wherever_it_stands() {
         for byte in 0..=255_u8 {
-            let digit = byte.is_ascii_hexdigit();
+            let digit = byte.is_ascii_digit() || (b'A'..=b'F').contains(&byte);
             for before in [0, 1, 5, 61, 62, 63, 64, 65, 130] {
                 let start = [&vec![b'a'; before], b"%".as_slice()].concat();
+                // 4C and 6C would be letters.
                 for (text, right) in [
-                    ([&start[..], &[byte, b'1', b'x']].concat(), digit),
-                    ([&start[..], &[b'1', byte]].concat(), digit),
+                    ([&start[..], &[byte, b'C', b'x']].concat(), digit && !b"46".contains(&byte)),
+                    ([&start[..], &[b'C', byte]].concat(), digit),
                     ([&start[..], &[byte]].concat(), false),
                 ] {
-                    assert_eq!(unescaped(&text).is_some(), right);
+                    assert_eq!(is_canonical(&text).is_some(), right, "{}", String::from_utf8_lossy(&text));
                 }
             }
         }
-        assert_eq!(unescaped(b"%"), None);
+        assert_eq!(is_canonical(b"%"), None);
     }
 
     #[cfg(target_arch = "x86_64")]
     #[test]
     fn md5s_are_the_same_with_avx2_and_with_avx512() {
-        let text: Vec<u8> = (0..8 * 64 * 5_u32).map(|i| u8::try_from(i * i % 251).unwrap()).collect();
-        let streams: [&[[u8; 64]]; 8] = std::array::from_fn(|i| text[i * 320..(i + 1) * 320].as_chunks().0);
+        let text: Vec<u8> = (0..16 * 64 * 5_u32).map(|i| u8::try_from(i * i % 251).unwrap()).collect();
+        let streams: [&[[u8; 64]]; 16] = std::array::from_fn(|i| text[i * 320..(i + 1) * 320].as_chunks().0);
         let sines = std::array::from_fn(|i| u32::MAX / (u32::try_from(i).unwrap() + 3));
-        let start: [[u32; 8]; 4] = std::array::from_fn(|i| [u32::MAX / (u32::try_from(i).unwrap() + 7); 8]);
+        let start: [[u32; 16]; 4] = std::array::from_fn(|i| [u32::MAX / (u32::try_from(i).unwrap() + 7); 16]);
         let (mut older, mut newer) = (start, start);
-        if avx2::is_there() && avx2::has_avx512() {
-            // SAFETY: the processor has AVX2 and AVX-512.
+        if avx512::is_there() {
+            // SAFETY: the processor has AVX2 and these parts of AVX-512.
             unsafe {
                 avx2::md5(&mut older, &streams, &sines);
-                avx2::md5_at_once(&mut newer, &streams, &sines);
+                avx512::md5(&mut newer, &streams, &sines);
             }
             assert_eq!(older, newer);
             assert_ne!(older, start);
@@ -282,18 +374,20 @@ mod tests {
 
     #[test]
     fn sums_are_the_same_with_and_without_the_processor_s_own_instructions() {
-        let keys: Vec<[u64; 4]> =
-            (1..150_u64).map(|i| std::array::from_fn(|j| u64::MAX / (i + 50 * j as u64))).collect();
-        let text: Vec<u8> = (0..300_usize).map(|i| u8::try_from(i * i % 251).unwrap()).collect();
-        for length in (0..40).chain([63, 64, 65, 100, 250]) {
-            for fields in [
-                [&text[..length], &text[..length / 2], &[], &text[7..7 + length]],
-                [&text[..length], &[], &text[..32], &text[..24]],
-            ] {
-                for keys in [&keys[..], &keys[..2], &keys[..5]] {
-                    let head = [length as u64, u64::MAX, 1 << 40];
-                    assert_eq!(nh(&head, &fields, keys), portable::nh(&head, &fields, keys), "{length}");
-                }
+        let keys = NhKeys::new(|i| std::array::from_fn(|j| u64::MAX / (i as u64 + 50 * j as u64 + 1)));
+        let text: Vec<u8> = (0..8 * WORDS + 100).map(|i| u8::try_from(i * i % 251).unwrap()).collect();
+        for length in (0..200).chain([8 * WORDS - 1, 8 * WORDS, 8 * WORDS + 1, text.len()]) {
+            let start = [u64::MAX / 3, 7, u64::MAX];
+            let (mut portable, mut this) = (start, start);
+            portable::nh(&text[..length], &keys.0, &mut portable);
+            nh(&text[..length], &keys, &mut this);
+            assert_eq!(this, portable, "{length}");
+            #[cfg(target_arch = "x86_64")]
+            if avx2::is_there() {
+                let mut older = start;
+                // SAFETY: the processor has AVX2.
+                unsafe { avx2::nh(&text[..length], &keys.0, &mut older) };
+                assert_eq!(older, portable, "{length}");
             }
         }
     }

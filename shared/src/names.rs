@@ -296,7 +296,7 @@ impl ObjectKey {
 
     /// As manifests want it: every byte but letters, digits and `-_.~/` percent-encoded.
     pub fn encode(&self) -> EncodedKey {
-        EncodedKey(utf8_percent_encode(&self.0, ESCAPED).to_string())
+        EncodedKey(utf8_percent_encode(&self.0, ESCAPED).collect())
     }
 }
 

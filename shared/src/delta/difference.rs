@@ -1,13 +1,14 @@
 //! The difference: every row of a report, held against the baseline. Calls nothing of AWS but what its caller's [`Source`] and [`Sink`] call.
 
 use std::io::{self, Read};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
-use super::baseline::{Comparison, OverBudget};
+use super::baseline::{Compared, Comparison, OverBudget};
+use super::checksums::Checksums;
 use super::error::DeltaError;
-use super::feed::Feed;
-use super::lane::{Desk, Lane, Run};
-use super::queue::{GROUP, Parcel, Queue, To};
+use super::lane::Run;
+use super::queue::{Parcel, Queue, To};
+use super::workers::Workers;
 use super::{Baseline, CarryOver};
 use crate::inventory::{BadRow, DataFile, Row, RowReader, Schema};
 
@@ -68,7 +69,7 @@ pub struct Input<'a> {
     /// Keys that are taken even if unchanged.
     pub carry_over: &'a CarryOver,
     /// Threads that read files: as many as there are processors. Together they have sixteen files open, or a few more where sixteen do not divide
-    /// by the number of threads. Each thread reads its own in turn, block by block, so that their MD5s are made side by side.
+    /// by the number of threads. Each thread reads its own in turn, block by block, so that their MD5s can be made side by side, and then those of the others.
     pub threads: usize,
     /// Bytes of memory that objects may take; what a run needs besides is up to 64 MB.
     pub budget: Option<u64>,
@@ -105,12 +106,15 @@ pub struct Outcome {
 pub fn difference(input: &Input<'_>, baseline: Baseline, sink: &mut dyn Sink) -> Result<Outcome, DeltaError> {
     let hash = baseline.key().of_objects();
     let over = |_: OverBudget| DeltaError::OverMemory { budget: input.budget.unwrap_or_default() };
-    let comparison = Comparison::new(baseline, input.budget).map_err(over)?;
-    let run = Run { input, comparison: &comparison, hash: &hash, wants_changed: sink.wants_changed() };
+    let comparison = Comparison::new(&baseline, input.budget).map_err(over)?;
+    let sums = Checksums::default();
+    let run = Run { input, comparison: &comparison, hash: &hash, sums: &sums, wants_changed: sink.wants_changed() };
     let threads = input.threads.clamp(1, input.files.len().max(1));
     let queue = Queue::new(input.files.len(), threads);
+    let workers = Workers::new(run, &queue, threads);
     let counts = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(|| work(run, &queue, threads))).collect();
+        let workers = &workers;
+        let threads: Vec<_> = (0..threads).map(|me| scope.spawn(move || workers.work(me))).collect();
         let delivered = deliver(input, &queue, sink);
         if delivered.is_err() {
             queue.close();
@@ -125,14 +129,15 @@ pub fn difference(input: &Input<'_>, baseline: Baseline, sink: &mut dyn Sink) ->
         }
         delivered.and(if whole { Ok(counts) } else { Err(DeltaError::Thread) })
     });
+    drop(workers);
     if let Some(error) = queue.into_error() {
         return Err(error);
     }
-    Ok(outcome(counts?, comparison, input.threads))
+    let new = comparison.into_new();
+    Ok(outcome(counts?, baseline.next(new, input.threads)))
 }
 
-fn outcome(mut counts: Counts, comparison: Comparison, threads: usize) -> Outcome {
-    let compared = comparison.finish(threads);
+fn outcome(mut counts: Counts, compared: Compared) -> Outcome {
     while counts.left_out.last() == Some(&0) {
         counts.left_out.pop();
     }
@@ -192,84 +197,6 @@ impl From<BadRow> for Refused {
     fn from(_: BadRow) -> Self {
         Self::Row
     }
-}
-
-/// Leaves the queue however the thread ends.
-struct Member<'a>(&'a Queue);
-
-impl Drop for Member<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.stop(usize::MAX, DeltaError::Thread);
-        }
-        self.0.leave();
-    }
-}
-
-/// One thread: reads several files in turn, block by block, so that their MD5s can be made side by side.
-fn work<'a>(run: Run<'a>, queue: &Queue, threads: usize) -> Counts {
-    let _member = Member(queue);
-    let most = run.input.files.len().min(GROUP).div_ceil(threads);
-    let mut lanes: Vec<Lane<'a>> = Vec::new();
-    let mut desk = Desk::new(run);
-    while !queue.is_stopped() {
-        while lanes.len() < most
-            && let Some(index) = queue.begin()
-        {
-            match Lane::open(run, index) {
-                Ok(lane) => lanes.push(lane),
-                Err(error) => queue.stop(index, error),
-            }
-        }
-        if lanes.is_empty() {
-            break;
-        }
-        if let Err((index, error)) = round(run, queue, &mut lanes, &mut desk) {
-            queue.stop(index, error);
-        }
-    }
-    desk.into_counts()
-}
-
-/// A block of each file.
-fn round<'a>(
-    run: Run<'a>,
-    queue: &Queue,
-    lanes: &mut Vec<Lane<'a>>,
-    desk: &mut Desk<'a>,
-) -> Result<(), (usize, DeltaError)> {
-    // All together, so that there is as much to sum up of each.
-    if lanes.iter_mut().any(|lane| lane.feed().is_low()) {
-        for lane in &mut *lanes {
-            lane.top_up().map_err(|error| (lane.index, error))?;
-        }
-        Feed::sum_up(lanes.iter_mut().map(Lane::feed));
-    }
-    let mut moved = false;
-    let mut i = 0;
-    while let Some(lane) = lanes.get_mut(i) {
-        let index = lane.index;
-        if run.input.cancel.load(Ordering::Relaxed) {
-            return Err((0, DeltaError::Cancelled));
-        }
-        if !queue.has_room(index) {
-            i += 1;
-            continue;
-        }
-        moved = true;
-        let (parcel, ended) = lane.step(desk).map_err(|error| (index, error))?;
-        if ended {
-            lanes.remove(i);
-        } else {
-            i += 1;
-        }
-        queue.put(index, parcel, ended);
-    }
-    if !moved {
-        let waiting: Vec<_> = lanes.iter().map(|lane| lane.index).collect();
-        queue.wait_for_room(&waiting);
-    }
-    Ok(())
 }
 
 /// What was counted, of some rows.

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read};
 
+use super::checksums::Checksums;
 use super::error::{DeltaError, Problem};
 use super::feed::Feed;
 use crate::inventory::{DataFile, LONGEST_ROW};
@@ -9,29 +10,18 @@ use crate::inventory::{DataFile, LONGEST_ROW};
 /// The decoder that this build has.
 pub const DECODER: &str = if cfg!(feature = "isal") { "ISA-L" } else { "zlib-rs" };
 
-// Boxed: it points into itself once it has read.
 #[cfg(feature = "isal")]
-type Decoder = Box<isal::read::GzipDecoder<Feed>>;
+type Decoder<'a> = crate::fast::Isal<Feed<'a>>;
 #[cfg(not(feature = "isal"))]
-type Decoder = flate2::bufread::MultiGzDecoder<Feed>;
-
-#[cfg(feature = "isal")]
-fn decoder(feed: Feed) -> Decoder {
-    Box::new(isal::read::GzipDecoder::new(feed))
-}
-
-#[cfg(not(feature = "isal"))]
-fn decoder(feed: Feed) -> Decoder {
-    flate2::bufread::MultiGzDecoder::new(feed)
-}
+type Decoder<'a> = flate2::bufread::MultiGzDecoder<Feed<'a>>;
 
 /// Bytes that are decoded at a time.
-const BLOCK: usize = 128 * 1024;
+const BLOCK: usize = 256 * 1024;
 
 /// A data file that is being read.
 pub(super) struct File<'a> {
     listed: &'a DataFile,
-    decoder: Decoder,
+    decoder: Decoder<'a>,
     /// The start of a row that was not whole.
     tail: Vec<u8>,
 }
@@ -53,21 +43,24 @@ impl Text {
 }
 
 impl<'a> File<'a> {
-    pub(super) fn new(listed: &'a DataFile, source: Box<dyn Read + Send>) -> Self {
-        let feed = Feed::new(source, listed.size);
-        Self { listed, decoder: decoder(feed), tail: Vec::new() }
+    /// The file that is listed at `index`.
+    pub(super) fn new(listed: &'a DataFile, index: usize, source: Box<dyn Read + Send>, sums: &'a Checksums) -> Self {
+        let feed = Feed::new(source, listed.size, index, sums);
+        Self { listed, decoder: Decoder::new(feed), tail: Vec::new() }
     }
 
-    pub(super) fn feed(&mut self) -> &mut Feed {
-        #[cfg(feature = "isal")]
-        return self.decoder.get_ref_mut();
-        #[cfg(not(feature = "isal"))]
-        return self.decoder.get_mut();
+    fn feed(&mut self) -> &mut Feed<'a> {
+        self.decoder.get_mut()
     }
 
-    /// Reads compressed bytes ahead.
-    pub(super) fn top_up(&mut self) -> Result<(), DeltaError> {
-        self.feed().top_up().map_err(|error| self.failure(&error))
+    /// Compressed bytes that were read.
+    pub(super) fn read_so_far(&self) -> u64 {
+        self.decoder.get_ref().read_so_far()
+    }
+
+    /// Compressed bytes that are to be read.
+    pub(super) fn left(&self) -> u64 {
+        self.decoder.get_ref().left()
     }
 
     /// Decodes a block, behind what was left of the one before. Says whether that was the last one.

@@ -1,6 +1,6 @@
 //! MD5 of several files at once. Calls nothing of AWS.
 //!
-//! MD5 of one stream waits for itself: 600 MB/s on a processor that inflates at 200 MB of compressed bytes a second. Eight streams side by side
+//! MD5 of one stream waits for itself: 600 MB/s on a processor that inflates at 200 MB of compressed bytes a second. Eight or sixteen streams side by side
 //! in vector registers take little more than one. MD5 stands in manifest.json, so no other sum will do.
 
 use md5::block_api::compress;
@@ -9,7 +9,7 @@ use wide::{u32x4, u32x8};
 use crate::fast;
 
 /// Streams side by side.
-pub(super) const LANES: usize = 8;
+pub(super) const LANES: usize = 16;
 /// MD5 works on blocks of 64 bytes.
 pub(super) const BLOCK: usize = 64;
 
@@ -64,18 +64,25 @@ pub(super) fn add_side_by_side(streams: &mut [(&mut State, &[u8])]) {
     }
 }
 
+/// Eight streams at a time.
 #[allow(clippy::needless_range_loop, reason = "eight slices are gone through at once")]
 fn add_portably(state: &mut [[u32; LANES]; 4], streams: &[&[[u8; BLOCK]]; LANES]) {
-    let mut sums = state.map(u32x8::new);
-    for block in 0..streams.iter().map(|stream| stream.len()).min().unwrap_or(0) {
-        sums = one_block(sums, &words(std::array::from_fn(|lane| &streams[lane][block])));
+    let blocks = streams.iter().map(|stream| stream.len()).min().unwrap_or(0);
+    for (half, streams) in streams.as_chunks::<8>().0.iter().enumerate() {
+        let from = 8 * half;
+        let mut sums = state.map(|word| u32x8::new(std::array::from_fn(|lane| word[from + lane])));
+        for block in 0..blocks {
+            sums = one_block(sums, &words(std::array::from_fn(|lane| &streams[lane][block])));
+        }
+        for (word, sum) in state.iter_mut().zip(sums) {
+            word[from..from + 8].copy_from_slice(&sum.to_array());
+        }
     }
-    *state = sums.map(u32x8::to_array);
 }
 
-/// The sixteen words of a block, each of all lanes.
+/// The sixteen words of a block, each of eight lanes.
 #[inline]
-fn words(blocks: [&[u8; BLOCK]; LANES]) -> [u32x8; 16] {
+fn words(blocks: [&[u8; BLOCK]; 8]) -> [u32x8; 16] {
     let word = |block: &[u8; BLOCK], i: usize| {
         u32::from_le_bytes([block[4 * i], block[4 * i + 1], block[4 * i + 2], block[4 * i + 3]])
     };

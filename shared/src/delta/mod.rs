@@ -7,6 +7,7 @@
 
 mod baseline;
 mod carry_over;
+mod checksums;
 mod difference;
 mod error;
 mod feed;
@@ -17,6 +18,7 @@ mod md5;
 mod object_hash;
 mod queue;
 mod range;
+mod workers;
 
 pub use baseline::{Baseline, BaselineError};
 pub use carry_over::CarryOver;

@@ -163,9 +163,16 @@ impl Queue {
         state.closed || state.stopped.is_some()
     }
 
-    /// Whether a file may be read on.
-    pub(super) fn has_room(&self, file: usize) -> bool {
-        self.lock().has_room(file)
+    /// Whether there is no file to begin.
+    pub(super) fn has_begun_all(&self) -> bool {
+        let state = self.lock();
+        state.begin == state.files.len()
+    }
+
+    /// The first of these files that may be read on.
+    pub(super) fn first_with_room(&self, files: &[usize]) -> Option<usize> {
+        let state = self.lock();
+        files.iter().position(|file| state.has_room(*file))
     }
 
     /// Waits until one of these files may be read on.
@@ -293,13 +300,14 @@ mod tests {
     fn what_waits_is_bounded_and_the_next_one_is_not_held_up() {
         let queue = Queue::new(2 * GROUP, 1);
         queue.put(5, parcel(ROOM, 5), false);
-        let room = |queue: &Queue| (0..2 * GROUP).filter(|file| queue.has_room(*file)).collect::<Vec<_>>();
+        let room =
+            |queue: &Queue| (0..2 * GROUP).filter(|file| queue.first_with_room(&[*file]).is_some()).collect::<Vec<_>>();
         let others = (GROUP..2 * GROUP).collect::<Vec<_>>();
         assert_eq!(room(&queue), [vec![0], others].concat());
         queue.put(GROUP + 3, parcel(ROOM, 0), false);
         assert_eq!(room(&queue), [0]);
         for file in 0..5 {
-            assert!(queue.has_room(file));
+            assert!(queue.first_with_room(&[file]).is_some());
             queue.put(file, parcel(1, file as u64), file > 2);
             let expected: &[u64] = if file < 4 { &[file as u64] } else { &[4, 5] };
             assert_eq!(numbers(&queue), expected);

@@ -4,7 +4,8 @@
 use std::arch::x86_64::*;
 use std::sync::LazyLock;
 
-use super::marks::{Block, Marks, Scan};
+use super::marks::{self, Marks, Scan};
+use super::{Block, SUMS, portable};
 
 /// Whether the processor has AVX-512 for bytes, looks them up in tables and moves them together.
 #[inline]
@@ -28,7 +29,7 @@ pub(super) fn mark(blocks: &[[u8; 64]], scan: &mut Scan, marks: &mut Marks) {
         // SAFETY: there are 64 bytes; they need not be aligned.
         let text = unsafe { _mm512_loadu_si512(block.as_ptr().cast()) };
         all = _mm512_or_si512(all, text);
-        let found = Block {
+        let found = marks::Block {
             quotes: _mm512_cmpeq_epi8_mask(text, quote),
             commas: _mm512_cmpeq_epi8_mask(text, comma),
             line_ends: _mm512_cmpeq_epi8_mask(text, line_end),
@@ -75,50 +76,152 @@ fn table(bytes: &[u8; 64]) -> __m512i {
     unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
 }
 
-/// As [`super::unescape`], 64 bytes at a time; `into` has room for as many more bytes than `escaped` has.
-#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,bmi2,popcnt")]
-pub(super) fn unescape(escaped: &[u8], into: &mut [u8]) -> Option<(usize, bool)> {
-    const NO_DIGIT: u8 = 0x80;
-    const VALUES: [[u8; 64]; 2] = {
-        let mut values = [[NO_DIGIT; 64]; 2];
-        let digits = b"0123456789abcdef";
-        let mut value = 0_u8;
-        while value < 16 {
-            let digit = digits[value as usize];
-            let both = [digit, digit.to_ascii_uppercase()];
-            values[both[0] as usize / 64][both[0] as usize % 64] = value;
-            values[both[1] as usize / 64][both[1] as usize % 64] = value;
-            value += 1;
+/// The sums of [`super::nh`], in eight parts each.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,bmi2")]
+fn parts(bytes: &[u8], keys: &[Block]) -> [__m512i; SUMS] {
+    let mut sums = [_mm512_setzero_si512(); SUMS];
+    let mut at = 0;
+    for keys in keys {
+        if at >= bytes.len() {
+            break;
         }
-        values
-    };
-    let (values, more) = (table(&VALUES[0]), table(&VALUES[1]));
-    let (mut to, mut from, mut seen, mut wrong, mut begun) = (0, 0, 0, 0, 0);
-    while from < escaped.len() {
-        let text = load(escaped, from);
-        let (high, low) = (load(escaped, from + 1), load(escaped, from + 2));
-        let percents = _mm512_cmpeq_epi8_mask(text, set(b'%'));
-        let text = _mm512_mask_mov_epi8(text, _mm512_cmpeq_epi8_mask(text, set(b'+')), set(b' '));
-        // Values by the lower seven bits; a byte beyond ASCII is no digit either.
-        let high_value = _mm512_permutex2var_epi8(values, high, more);
-        let low_value = _mm512_permutex2var_epi8(values, low, more);
-        let any = _mm512_or_si512(_mm512_or_si512(high, low), _mm512_or_si512(high_value, low_value));
-        // (high << 4 & 0xf0) | low, byte by byte.
-        let byte = _mm512_ternarylogic_epi32::<0xea>(_mm512_slli_epi16::<4>(high_value), set(0xf0), low_value);
-        let text = _mm512_mask_mov_epi8(text, percents, byte);
-        seen |= _mm512_movepi8_mask(byte) & percents;
-        wrong |= _mm512_movepi8_mask(any) & percents;
-        // Digits, also those of an escape that began at the end of the 64 bytes before.
-        let dropped = percents << 1 | percents << 2 | begun;
-        begun = percents >> 62 | percents >> 63;
-        let kept = first(escaped.len() - from) & !dropped;
-        let place = into.get_mut(to..)?.first_chunk_mut::<64>()?;
+        let words = load(bytes, at);
+        for (sum, keys) in sums.iter_mut().zip(keys) {
+            // SAFETY: there are 64 bytes; they need not be aligned.
+            let keys = unsafe { _mm512_loadu_si512(keys.as_ptr().cast()) };
+            *sum = _mm512_add_epi64(*sum, products(_mm512_add_epi32(words, keys)));
+        }
+        at += 64;
+    }
+    sums
+}
+
+/// The products of words' halves.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn products(words: __m512i) -> __m512i {
+    _mm512_mul_epu32(words, _mm512_srli_epi64::<32>(words))
+}
+
+/// As [`super::nh`], a block at a time.
+#[target_feature(enable = "avx512f,avx512bw,bmi2")]
+pub(super) fn nh(bytes: &[u8], keys: &[Block], into: &mut [u64; SUMS]) {
+    let parts = parts(bytes, keys);
+    for (into, parts) in into.iter_mut().zip(parts) {
+        *into = into.wrapping_add(_mm512_reduce_add_epi64(parts).cast_unsigned());
+    }
+}
+
+/// As [`super::hash_eight`], with each text in a part of its own of each vector.
+#[target_feature(enable = "avx512f,avx512bw,bmi2")]
+pub(super) fn hash_eight(texts: &[&[u8]; 8], keys: &super::Keys, words: &[Block]) -> [u128; 8] {
+    let mut all = [[_mm512_setzero_si512(); 8]; SUMS];
+    let mut lengths = [0; 8];
+    for (i, text) in texts.iter().enumerate() {
+        lengths[i] = text.len() as u64;
+        for (of_sum, parts) in all.iter_mut().zip(parts(text, words)) {
+            of_sum[i] = parts;
+        }
+    }
+    // SAFETY: there are 64 bytes; they need not be aligned.
+    let lengths = unsafe { _mm512_loadu_si512(lengths.as_ptr().cast()) };
+    let low = _mm512_set1_epi64(0xffff_ffff);
+    #[allow(clippy::cast_possible_truncation)] // the limb is in the lower half
+    let wide = |number: u128, limb: u32| _mm512_set1_epi64((number >> (32 * limb)) as i64);
+    // Four columns of 32 bits, each with what it carries into the next one.
+    let mut columns = [_mm512_setzero_si512(); 4];
+    for (limb, column) in (0..).zip(&mut columns) {
+        *column = _mm512_and_si512(wide(keys.constant, limb), low);
+    }
+    for ((of_sum, key), factors) in all.iter().zip(keys.length).zip(keys.factors.as_chunks::<2>().0) {
+        let of_length = products(_mm512_add_epi32(lengths, _mm512_set1_epi64(key.cast_signed())));
+        let sum = _mm512_add_epi64(added_up(of_sum), of_length);
+        for (half, factor) in [sum, _mm512_srli_epi64::<32>(sum)].into_iter().zip(factors) {
+            let product = |limb| _mm512_mul_epu32(half, wide(*factor, limb));
+            let products = [product(0), product(1), product(2), product(3)];
+            for (column, product) in columns.iter_mut().zip(products) {
+                *column = _mm512_add_epi64(*column, _mm512_and_si512(product, low));
+            }
+            for (column, product) in columns[1..].iter_mut().zip(products) {
+                *column = _mm512_add_epi64(*column, _mm512_srli_epi64::<32>(product));
+            }
+        }
+    }
+    let mut halves = [[0_u64; 8]; 2];
+    let mut carried = _mm512_setzero_si512();
+    for (into, columns) in halves.iter_mut().zip(columns.as_chunks::<2>().0) {
+        let first = _mm512_add_epi64(columns[0], carried);
+        let second = _mm512_add_epi64(columns[1], _mm512_srli_epi64::<32>(first));
+        let both = _mm512_or_si512(_mm512_and_si512(first, low), _mm512_slli_epi64::<32>(second));
+        carried = _mm512_srli_epi64::<32>(second);
         // SAFETY: there are 64 bytes; they need not be aligned.
-        unsafe { _mm512_storeu_si512(place.as_mut_ptr().cast(), _mm512_maskz_compress_epi8(kept, text)) };
-        to += kept.count_ones() as usize;
+        unsafe { _mm512_storeu_si512(into.as_mut_ptr().cast(), both) };
+    }
+    let mut hashes = [0; 8];
+    for (hash, (low, high)) in hashes.iter_mut().zip(halves[0].iter().zip(halves[1])) {
+        *hash = u128::from(*low) | u128::from(high) << 64;
+    }
+    hashes
+}
+
+/// The sum of the parts of each of eight vectors.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn added_up(v: &[__m512i; 8]) -> __m512i {
+    let pairs = |a, b| _mm512_add_epi64(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b));
+    let quarters = |a, b| _mm512_add_epi64(_mm512_shuffle_i64x2::<0x88>(a, b), _mm512_shuffle_i64x2::<0xdd>(a, b));
+    let first = quarters(pairs(v[0], v[1]), pairs(v[2], v[3]));
+    let last = quarters(pairs(v[4], v[5]), pairs(v[6], v[7]));
+    quarters(first, last)
+}
+
+/// As [`super::canonical`], 64 bytes at a time.
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,bmi2,popcnt")]
+pub(super) fn canonical(encoded: &[u8]) -> Option<bool> {
+    /// What a byte of ASCII is: no hex digit, nothing that stands as it is, nothing that is escaped; or a digit's value.
+    const NO_DIGIT: u8 = 0x80;
+    const NOT_PLAIN: u8 = 0x40;
+    const NOT_ESCAPED: u8 = 0x20;
+    const KINDS: [[u8; 64]; 2] = {
+        let mut kinds = [[0; 64]; 2];
+        let mut byte = 0_u8;
+        while byte < 128 {
+            let digit = match portable::digit(byte) {
+                Some(value) => value,
+                None => NO_DIGIT,
+            };
+            let is_plain = portable::is_plain(byte);
+            let plain = if is_plain || byte == b'+' || byte == b'%' { 0 } else { NOT_PLAIN };
+            let escaped = if is_plain || byte == b' ' { NOT_ESCAPED } else { 0 };
+            kinds[byte as usize / 64][byte as usize % 64] = digit | plain | escaped;
+            byte += 1;
+        }
+        kinds
+    };
+    let (low_kinds, high_kinds) = (table(&KINDS[0]), table(&KINDS[1]));
+    let (mut wrong, mut beyond, mut from) = (0, 0, 0);
+    while from < encoded.len() {
+        let (text, high, low) = (load(encoded, from), load(encoded, from + 1), load(encoded, from + 2));
+        // By the lower seven bits.
+        let kinds = |bytes| _mm512_permutex2var_epi8(low_kinds, bytes, high_kinds);
+        let percents = _mm512_cmpeq_epi8_mask(text, set(b'%'));
+        let here = first(encoded.len() - from);
+        wrong |= (_mm512_test_epi8_mask(kinds(text), set(NOT_PLAIN)) | _mm512_movepi8_mask(text)) & here;
+        if percents != 0 {
+            let (high_kind, low_kind) = (kinds(high), kinds(low));
+            let any = _mm512_or_si512(_mm512_or_si512(high, low), _mm512_or_si512(high_kind, low_kind));
+            // (high << 4 & 0xf0) | (low & 0x0f), byte by byte.
+            let low_digit = _mm512_and_si512(low_kind, set(0x0f));
+            let byte = _mm512_ternarylogic_epi32::<0xea>(_mm512_slli_epi16::<4>(high_kind), set(0xf0), low_digit);
+            let not_ascii = _mm512_movepi8_mask(byte);
+            let not_escaped = _mm512_test_epi8_mask(kinds(byte), set(NOT_ESCAPED)) & !not_ascii;
+            wrong |= (_mm512_movepi8_mask(any) | not_escaped) & percents;
+            beyond |= not_ascii & percents;
+        }
         from += 64;
     }
-    (wrong == 0).then_some((to, seen != 0))
+    (wrong == 0).then_some(beyond != 0)
 }
 
 #[inline]
@@ -140,4 +243,88 @@ fn load(bytes: &[u8], from: usize) -> __m512i {
     let bytes = bytes.get(from..).unwrap_or_default();
     // SAFETY: only bytes of the slice are read; they need not be aligned.
     unsafe { _mm512_maskz_loadu_epi8(first(bytes.len()), bytes.as_ptr().cast()) }
+}
+
+/// Word by word: the first words of all streams, the second words, ...
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn transpose(streams: &[__m512i; 16]) -> [__m512i; 16] {
+    let mut pairs = [_mm512_setzero_si512(); 16];
+    for (i, [a, b]) in streams.as_chunks::<2>().0.iter().enumerate() {
+        pairs[2 * i] = _mm512_unpacklo_epi32(*a, *b);
+        pairs[2 * i + 1] = _mm512_unpackhi_epi32(*a, *b);
+    }
+    // Of four streams: words 0, 4, 8 and 12; 1, 5, ...
+    let mut fours = pairs;
+    for (i, [a, b, c, d]) in pairs.as_chunks::<4>().0.iter().enumerate() {
+        fours[4 * i] = _mm512_unpacklo_epi64(*a, *c);
+        fours[4 * i + 1] = _mm512_unpackhi_epi64(*a, *c);
+        fours[4 * i + 2] = _mm512_unpacklo_epi64(*b, *d);
+        fours[4 * i + 3] = _mm512_unpackhi_epi64(*b, *d);
+    }
+    let mut words = fours;
+    for i in 0..4 {
+        let [a, b, c, d] = [fours[i], fours[4 + i], fours[8 + i], fours[12 + i]];
+        let (low, high) = (_mm512_shuffle_i32x4::<0x44>(a, b), _mm512_shuffle_i32x4::<0x44>(c, d));
+        words[i] = _mm512_shuffle_i32x4::<0x88>(low, high);
+        words[4 + i] = _mm512_shuffle_i32x4::<0xdd>(low, high);
+        let (low, high) = (_mm512_shuffle_i32x4::<0xee>(a, b), _mm512_shuffle_i32x4::<0xee>(c, d));
+        words[8 + i] = _mm512_shuffle_i32x4::<0x88>(low, high);
+        words[12 + i] = _mm512_shuffle_i32x4::<0xdd>(low, high);
+    }
+    words
+}
+
+/// A round of RFC 1321, whose function of three bits is a table: a number. In each step, what does not wait for the step before is added first.
+macro_rules! round {
+    ($table:literal, $s:ident, $add:expr, $r0:literal, $r1:literal, $r2:literal, $r3:literal) => {
+        let [mut a, mut b, mut c, mut d] = $s;
+        let add = $add;
+        for i in 0..4 {
+            step!($table, a, b, c, d, add(4 * i), $r0);
+            step!($table, d, a, b, c, add(4 * i + 1), $r1);
+            step!($table, c, d, a, b, add(4 * i + 2), $r2);
+            step!($table, b, c, d, a, add(4 * i + 3), $r3);
+        }
+        $s = [a, b, c, d];
+    };
+}
+macro_rules! step {
+    ($table:literal, $a:ident, $b:ident, $c:ident, $d:ident, $add:expr, $left:literal) => {
+        let sum = _mm512_add_epi32($a, $add);
+        let sum = _mm512_add_epi32(sum, _mm512_ternarylogic_epi32::<$table>($b, $c, $d));
+        $a = _mm512_add_epi32(_mm512_rol_epi32::<$left>(sum), $b);
+    };
+}
+
+/// As [`super::md5`].
+#[target_feature(enable = "avx512f")]
+pub(super) fn md5(state: &mut [[u32; 16]; 4], streams: &[&[[u8; 64]]; 16], sines: &[u32; 64]) {
+    let blocks = streams.iter().map(|stream| stream.len()).min().unwrap_or(0);
+    let streams = streams.map(|stream| &stream[..blocks]);
+    // SAFETY: there are 64 bytes; they need not be aligned.
+    let vector = |words: &[u32; 16]| unsafe { _mm512_loadu_si512(words.as_ptr().cast()) };
+    let mut sums = [vector(&state[0]), vector(&state[1]), vector(&state[2]), vector(&state[3])];
+    for block in 0..blocks {
+        let mut texts = [_mm512_setzero_si512(); 16];
+        for (text, stream) in texts.iter_mut().zip(&streams) {
+            *text = table(&stream[block]);
+        }
+        let words = transpose(&texts);
+        let add = |word: usize, sine: usize| {
+            _mm512_add_epi32(words[word % 16], _mm512_set1_epi32(sines[sine % 64].cast_signed()))
+        };
+        let mut s = sums;
+        round!(0xca, s, |i: usize| add(i, i), 7, 12, 17, 22);
+        round!(0xe4, s, |i: usize| add(5 * i + 1, 16 + i), 5, 9, 14, 20);
+        round!(0x96, s, |i: usize| add(3 * i + 5, 32 + i), 4, 11, 16, 23);
+        round!(0x39, s, |i: usize| add(7 * i, 48 + i), 6, 10, 15, 21);
+        for (sum, s) in sums.iter_mut().zip(s) {
+            *sum = _mm512_add_epi32(*sum, s);
+        }
+    }
+    for (words, sum) in state.iter_mut().zip(sums) {
+        // SAFETY: there are 64 bytes; they need not be aligned.
+        unsafe { _mm512_storeu_si512(words.as_mut_ptr().cast(), sum) };
+    }
 }

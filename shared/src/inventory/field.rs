@@ -1,9 +1,10 @@
-//! The fields of a row, read: a key decoded, a size, a time in one form. Of bytes that the reader has found to be UTF-8. Calls nothing.
+//! The fields of a row, read: a key decoded, a size, a time in one form. Of a row that the reader has found to be UTF-8. Calls nothing.
 
 use std::borrow::Cow;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+
 use super::row::{RowError, Span};
-use crate::fast;
 
 /// A time in UTC with three decimals: `2026-01-31T00:00:00.000Z`. What is written so already is not copied.
 pub(super) fn canonical_time(text: &[u8]) -> Result<Cow<'_, [u8]>, RowError> {
@@ -29,17 +30,52 @@ fn is_canonical(text: &[u8]) -> bool {
     wrong == 0
 }
 
-/// The key of a row, decoded into `scratch`: bytes that are UTF-8. `+` and `%20` are a space, `%2B` is a plus. `encoded` is UTF-8.
-#[inline]
-pub(super) fn decode_key<'s>(encoded: &[u8], scratch: &'s mut Vec<u8>) -> Result<&'s [u8], RowError> {
-    if encoded.is_empty() {
-        return Err(RowError::NoKey);
+/// The key of a row, decoded. `+` and `%20` are a space, `%2B` is a plus.
+pub(super) fn decode_key(encoded: &str) -> Result<Cow<'_, str>, RowError> {
+    if !encoded.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
+        return Ok(Cow::Borrowed(encoded));
     }
-    let wrong = || RowError::Key(excerpt(encoded));
-    let (length, beyond_ascii) = fast::unescape(encoded, scratch).ok_or_else(wrong)?;
-    let key = &scratch[..length];
-    // Only bytes beyond ASCII can be wrong together, and only those that were encoded are new.
-    if beyond_ascii && std::str::from_utf8(key).is_err() { Err(wrong()) } else { Ok(key) }
+    let wrong = || RowError::Key(excerpt(encoded.as_bytes()));
+    let key = unescape(encoded.as_bytes()).ok_or_else(wrong)?;
+    String::from_utf8(key).map(Cow::Owned).map_err(|_| wrong())
+}
+
+/// What is escaped by `%` and two hex digits, with a space for each `+`. None, if there is a `%` without its digits.
+fn unescape(mut escaped: &[u8]) -> Option<Vec<u8>> {
+    let mut plain = Vec::with_capacity(escaped.len());
+    while let Some(at) = memchr::memchr2(b'%', b'+', escaped) {
+        plain.extend_from_slice(&escaped[..at]);
+        escaped = match &escaped[at..] {
+            [b'%', high, low, rest @ ..] => {
+                let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+                plain.push(digit(*high)? << 4 | digit(*low)?);
+                rest
+            }
+            [b'+', rest @ ..] => {
+                plain.push(b' ');
+                rest
+            }
+            _ => return None,
+        };
+    }
+    plain.extend_from_slice(escaped);
+    Some(plain)
+}
+
+/// Bytes that a form encodes by a percent sign, but for a slash. A space becomes a `+`.
+const ESCAPED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*').remove(b'/').remove(b' ');
+
+/// Encodes bytes as [`crate::fast::canonical`] wants them, at the end of `into`.
+pub(super) fn encode(bytes: &[u8], into: &mut Vec<u8>) {
+    for piece in percent_encode(bytes, ESCAPED) {
+        into.extend(piece.bytes().map(|byte| if byte == b' ' { b'+' } else { byte }));
+    }
+}
+
+/// Whether a number, or none, is written as [`ToString`] writes it.
+pub(super) fn is_canonical_number(digits: &[u8]) -> bool {
+    !matches!(digits, [b'0', _, ..])
 }
 
 /// The number at `place`, if it has up to eight digits, which are taken all at once. None, if it is not that.
@@ -88,6 +124,19 @@ fn excerpt(text: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_encoded_is_canonical_and_decodes_to_what_it_was() {
+        let all: String = (1..=0x2ff).filter_map(char::from_u32).collect();
+        for text in [&all, "a b+c%d", "", "/*-_.~", "\u{1F600}\u{7f}\u{80}"] {
+            let mut encoded = Vec::new();
+            encode(text.as_bytes(), &mut encoded);
+            assert_eq!(crate::fast::canonical(&encoded), Some(!text.is_ascii()), "{text:?}");
+            let encoded = String::from_utf8(encoded).unwrap();
+            assert_eq!(decode_key(&encoded).unwrap(), text);
+            assert!(!encoded.contains('"'));
+        }
+    }
 
     #[test]
     fn a_few_digits_are_the_number_that_all_digits_are() {

@@ -4,7 +4,8 @@
 use std::borrow::Cow;
 
 use super::Schema;
-use super::field::canonical_time;
+use super::field::{canonical_time, decode_key, encode, few_digits, is_canonical_number, parse_size};
+use crate::fast;
 
 /// Where something stands in a text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -25,8 +26,8 @@ impl Span {
     }
 }
 
-/// An object as a report lists it. Made by [`super::RowReader`] only, which has made sure that the row is UTF-8, has as many
-/// columns as the schema, and that its key, size and time can be read.
+/// An object as a report lists it. Made by [`super::RowReader`] only, which has made sure that the row is UTF-8 and has as many
+/// columns as the schema. [`Self::check`] says whether its key, size and time can be read; whose cannot, has the key as it stands, and no size.
 #[derive(Debug, Clone, Copy)]
 pub struct Row<'a> {
     pub(super) schema: &'a Schema,
@@ -36,9 +37,8 @@ pub struct Row<'a> {
     pub(super) text: &'a [u8],
     /// Where in `text` each field's quote opens, and that of the row after it: two bytes after the quote that ends a field.
     pub(super) opens: &'a [u32],
-    /// UTF-8: the reader has made sure.
-    pub(super) key: &'a [u8],
-    pub(super) size: Option<u64>,
+    /// Whether no field has a quote within.
+    pub(super) is_plain: bool,
     pub(super) number: u64,
 }
 
@@ -114,9 +114,10 @@ impl<'a> Row<'a> {
         self.field(self.schema.bucket)
     }
 
-    /// The object's key, decoded.
-    pub fn key(&self) -> &'a str {
-        std::str::from_utf8(self.key).unwrap_or_default()
+    /// The object's key, decoded: a walk through all of it.
+    pub fn key(&self) -> Cow<'a, str> {
+        let encoded = self.encoded_key();
+        decode_key(encoded).unwrap_or(Cow::Borrowed(encoded))
     }
 
     /// The object's key as it stands in the file, form- or percent-encoded.
@@ -140,8 +141,10 @@ impl<'a> Row<'a> {
     }
 
     /// Bytes; none for a delete marker.
+    #[inline]
     pub fn size(&self) -> Option<u64> {
-        self.size
+        let place = field(self.opens, self.schema.size);
+        few_digits(self.text, place).or_else(|| parse_size(place.of(self.text)).ok().flatten())
     }
 
     /// RFC 3339, as it stands in the file; for a multipart object the time its upload was *initiated*.
@@ -184,32 +187,161 @@ impl<'a> Row<'a> {
         self.place
     }
 
-    /// What makes this object the one it is, in one form whatever the report's columns, quotes and encodings.
-    #[inline(always)]
-    #[allow(clippy::inline_always, reason = "it is large, and taken apart at once")]
-    pub(crate) fn identity(&self) -> Result<Identity<'a>, RowError> {
+    /// What makes this object the one it is, as it stands in the row; if it stands there side by side, as it does in most reports.
+    #[inline]
+    pub(crate) fn usual_identity(&self) -> Option<&'a [u8]> {
+        let (first, last) = (self.schema.key, self.schema.etag);
+        let (Some(start), Some(end)) = (self.opens.get(first), self.opens.get(last + 1)) else { return None };
+        // With a quote in a key, it might be another object's.
+        (self.schema.is_usual && self.is_plain).then(|| Span { start: start + 1, end: end - 2 }.of(self.text))
+    }
+
+    /// Whether its key, size and time can be read.
+    pub fn check(&self) -> Result<(), RowError> {
+        self.identity(&mut Vec::new()).map(|_| ())
+    }
+
+    /// What makes this object the one it is, in one form whatever the report's columns, quotes and encodings: as S3 writes key, size, time and ETag side by
+    /// side, and then the version, if there is one; with all but letters, digits and `-_.*/` of key, ETag and version percent-encoded, and a
+    /// `+` for a space. None, if that is [`Self::usual_identity`]; otherwise it is written into `scratch`.
+    pub(crate) fn identity<'s>(&self, scratch: &'s mut Vec<u8>) -> Result<Option<&'s [u8]>, RowError> {
+        let [encoded, digits, etag] = [self.schema.key, self.schema.size, self.schema.etag].map(|c| self.field(c));
+        let size = parse_size(digits)?;
+        if encoded.is_empty() {
+            return Err(RowError::NoKey);
+        }
+        // Of a canonical key, only bytes beyond ASCII can be wrong together.
+        let key = match fast::canonical(encoded) {
+            Some(false) => None,
+            canonical => Some(decode_key(self.encoded_key())?).filter(|_| canonical.is_none()),
+        };
+        let time = canonical_time(self.field(self.schema.last_modified))?;
         let version = self.schema.version_id.map(|column| self.field(column)).unwrap_or_default();
-        Ok(Identity {
-            key: self.key,
-            version: if version == b"null" { &[] } else { version },
-            etag: self.etag_bytes(),
-            // No object has 2^64 - 1 bytes, so "none" has a value of its own.
-            size: self.size.unwrap_or(u64::MAX),
-            time: canonical_time(self.field(self.schema.last_modified))?,
-        })
+        let is_canonical = key.is_none()
+            && self.schema.is_usual
+            && self.is_plain
+            && is_canonical_number(digits)
+            && matches!(time, Cow::Borrowed(_))
+            && etag.iter().filter(|byte| byte.is_ascii_alphanumeric() || **byte == b'-').count() == etag.len();
+        if is_canonical {
+            return Ok(None);
+        }
+        scratch.clear();
+        match key {
+            None => scratch.extend_from_slice(encoded),
+            Some(key) => encode(key.as_bytes(), scratch),
+        }
+        scratch.extend_from_slice(SEPARATOR);
+        if let Some(size) = size {
+            scratch.extend_from_slice(size.to_string().as_bytes());
+        }
+        scratch.extend_from_slice(SEPARATOR);
+        scratch.extend_from_slice(&time);
+        scratch.extend_from_slice(SEPARATOR);
+        encode(self.etag_bytes(), scratch);
+        if !version.is_empty() && version != b"null" {
+            scratch.extend_from_slice(SEPARATOR);
+            encode(version, scratch);
+        }
+        Ok(Some(scratch))
     }
 }
 
-/// What tells one object, as it is, from any other, and from what it was before.
-#[derive(Debug)]
-pub(crate) struct Identity<'a> {
-    /// Decoded.
-    pub(crate) key: &'a [u8],
-    /// Empty for a null version.
-    pub(crate) version: &'a [u8],
-    pub(crate) etag: &'a [u8],
-    /// `u64::MAX` for none.
-    pub(crate) size: u64,
-    /// In UTC, with three decimals.
-    pub(crate) time: Cow<'a, [u8]>,
+/// Between the parts of an identity, as between the fields of a row.
+const SEPARATOR: &[u8] = b"\",\"";
+
+#[cfg(test)]
+mod tests {
+    use super::super::{BadRow, RowReader};
+    use super::*;
+
+    /// The identity of the one row of a text, and whether it stood there as it is.
+    fn identity(columns: &str, row: &str) -> Result<(String, bool), RowError> {
+        let columns: Vec<String> = columns.split(',').map(str::to_owned).collect();
+        let schema = Schema::of(&columns).unwrap();
+        let mut found = None;
+        let read = RowReader::new(&schema).split(row.as_bytes(), true, |row| -> Result<(), BadRow> {
+            let mut scratch = Vec::new();
+            let written = row.identity(&mut scratch).unwrap();
+            let identity = written.or(row.usual_identity()).unwrap().to_vec();
+            found = Some((String::from_utf8(identity).unwrap(), written.is_none()));
+            Ok(())
+        });
+        read.map_err(|bad| bad.error)?;
+        Ok(found.unwrap())
+    }
+
+    const USUAL: &str = "Bucket,Key,Size,LastModifiedDate,ETag,StorageClass";
+
+    #[test]
+    fn what_is_written_as_usual_is_the_identity_as_it_stands() {
+        for key in ["a", "a/b-c_d.e*f", "a+b%2Bc", "%C3%A9", "%25%3D", "%7E"] {
+            let expected = format!("{key}\",\"7\",\"2026-01-31T00:00:00.000Z\",\"d41d8c-2");
+            let row = format!("\"b\",\"{expected}\",\"STANDARD\"\n");
+            assert_eq!(identity(USUAL, &row), Ok((expected, true)), "{row}");
+        }
+    }
+
+    #[test]
+    fn all_ways_to_write_an_object_are_one_identity() {
+        let expected = "a+b%2B%C3%A9\",\"7\",\"2026-01-31T00:00:00.000Z\",\"d4";
+        let same = [
+            (USUAL, r#""b","a%20b%2B%C3%A9","7","2026-01-31T00:00:00.000Z","d4","STANDARD""#),
+            (USUAL, r#""b","a+b%2b%c3%a9","7","2026-01-31T00:00:00.000Z","d4","STANDARD""#),
+            (USUAL, r#""b","a+b%2Bé","7","2026-01-31T00:00:00.000Z","d4","STANDARD""#),
+            (USUAL, r#""b","%61+b%2B%C3%A9","7","2026-01-31T00:00:00.000Z","d4","STANDARD""#),
+            (USUAL, r#""b","a+b%2B%C3%A9","07","2026-01-31T00:00:00.000Z","d4","STANDARD""#),
+            (USUAL, r#""b","a+b%2B%C3%A9","7","2026-01-31T00:00:00Z","d4","STANDARD""#),
+            (USUAL, r#""b","a+b%2B%C3%A9","7","2026-01-31T00:00:00.000Z","""d4""","STANDARD""#),
+            (USUAL, "b,a+b%2B%C3%A9,7,2026-01-31T00:00:00.000Z,d4,STANDARD"),
+            ("ETag,Size,LastModifiedDate,Key,Bucket", r#""d4","7","2026-01-31T00:00:00.000Z","a+b%2B%C3%A9","b""#),
+            (
+                "Bucket,Key,VersionId,Size,LastModifiedDate,ETag",
+                r#""b","a+b%2B%C3%A9","null","7","2026-01-31T00:00:00.000Z","d4""#,
+            ),
+            (
+                "Bucket,Key,Size,LastModifiedDate,ETag,VersionId",
+                r#""b","a+b%2B%C3%A9","7","2026-01-31T00:00:00.000Z","d4","""#,
+            ),
+        ];
+        for (columns, row) in same {
+            assert_eq!(identity(columns, row).unwrap().0, expected, "{row}");
+        }
+    }
+
+    #[test]
+    fn a_byte_belongs_to_its_field() {
+        let columns = "Bucket,Key,VersionId,Size,LastModifiedDate,ETag";
+        let row = |key: &str, version: &str, size: &str, etag: &str| {
+            identity(columns, &format!("\"b\",\"{key}\",\"{version}\",\"{size}\",\"\",\"{etag}\"\n")).unwrap().0
+        };
+        let all = [
+            row("ab", "", "0", "c"),
+            row("a", "b", "0", "c"),
+            row("a", "", "0", "bc"),
+            row("ab", "", "", "c"),
+            row("ab", "", "1", "c"),
+            row("ab", "c", "0", ""),
+            row("ab", "", "0", "c\"\",\"\"d"),
+            row("ab", "d", "0", "c"),
+            row("ab%00", "", "0", "c"),
+            row("ab%22%2C%220", "", "", "c"),
+        ];
+        let different: std::collections::BTreeSet<_> = all.iter().collect();
+        assert_eq!(different.len(), all.len(), "{all:?}");
+    }
+
+    #[test]
+    fn what_cannot_be_read_has_no_identity() {
+        let row = |key: &str, size: &str, time: &str| {
+            identity(USUAL, &format!("\"b\",\"{key}\",\"{size}\",\"{time}\",\"e\",\"\"\n")).unwrap_err()
+        };
+        let time = "2026-01-31T00:00:00.000Z";
+        assert_eq!(row("", "1", time), RowError::NoKey);
+        for key in ["%", "a%2", "%zz", "%C3", "%C3%28", "a+%c3"] {
+            assert_eq!(row(key, "1", time), RowError::Key(key.to_owned()));
+        }
+        assert_eq!(row("k", "1x", time), RowError::Size("1x".to_owned()));
+        assert_eq!(row("k", "1", "now"), RowError::Time("now".to_owned()));
+    }
 }

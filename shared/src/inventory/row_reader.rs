@@ -3,8 +3,7 @@
 
 use csv_core::{ReadRecordResult, Reader};
 
-use super::field::{decode_key, few_digits, parse_size};
-use super::row::{self, Span};
+use super::row::Span;
 use super::{Row, RowError, Schema};
 use crate::fast::Marks;
 
@@ -23,28 +22,27 @@ pub struct BadRow {
 /// Cuts text into rows. Keeps its buffers from one text to the next.
 #[derive(Debug)]
 pub struct RowReader<'s> {
+    schema: &'s Schema,
     marks: Marks,
     general: General,
-    rows: Rows<'s>,
-    /// The keys of the last two rows, decoded.
-    keys: [Vec<u8>; 2],
+    /// Rows so far.
+    number: u64,
 }
 
 impl<'s> RowReader<'s> {
     /// Of a file with these columns.
     pub fn new(schema: &'s Schema) -> Self {
-        let rows = Rows { schema, number: 0 };
-        Self { marks: Marks::default(), general: General::new(schema.width), rows, keys: [Vec::new(), Vec::new()] }
+        Self { schema, marks: Marks::default(), general: General::new(schema.width), number: 0 }
     }
 
     /// Goes on in a file of which so many rows were read.
     pub(crate) fn resume(&mut self, rows: u64) {
-        self.rows.number = rows;
+        self.number = rows;
     }
 
     /// Rows so far.
     pub(crate) fn rows(&self) -> u64 {
-        self.rows.number
+        self.number
     }
 
     /// Reads again a row that was read before, given as it stood at its [`Row::place`].
@@ -52,13 +50,17 @@ impl<'s> RowReader<'s> {
         &mut self,
         raw: &[u8],
         number: u64,
-        each: impl FnMut(Row<'_>) -> Result<(), E>,
+        mut each: impl FnMut(Row<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         self.resume(number - 1);
-        self.split(raw, true, each).map(|_| ())
+        let plain = self.plain(raw);
+        match plain.row(0)? {
+            Some(row) => each(row),
+            None => self.others(raw, 0, true, each).map(|_| ()),
+        }
     }
 
-    /// Hands every whole row of `text` to `each`, and says how many bytes that took. What is left begins the next text, unless
+    /// Hands every whole row of `text` to `each`, if it can be read, and says how many bytes that took. What is left begins the next text, unless
     /// this is the `last`.
     pub fn split<E: From<BadRow>>(
         &mut self,
@@ -66,44 +68,61 @@ impl<'s> RowReader<'s> {
         last: bool,
         mut each: impl FnMut(Row<'_>) -> Result<(), E>,
     ) -> Result<usize, E> {
-        self.marks.find(text);
-        let width = self.rows.schema.width;
-        let opens = self.marks.opens();
-        let is_ascii = self.marks.is_ascii();
-        let mut at = 0;
-        // A row is handed on when the next one has been read: what was just written is slow to read in other pieces.
-        let mut ahead: Option<Line<'_>> = None;
-        let [mut key, mut other] = self.keys.each_mut();
-        for row in 0..self.marks.rows(text, width).unwrap_or(0) {
-            let Some(opens) = opens.get(row * width..=(row + 1) * width) else { break };
-            let &[start, .., next] = opens else { break };
-            // The quote of the next row stands after a line end.
-            let place = Span { start, end: next - 1 };
-            let read = self.rows.read(text, is_ascii, place, text, opens, key);
-            if let Some(row) = ahead {
-                each(row.row(other))?;
+        let mut each = |row: Row<'_>| {
+            row.check().map_err(|error| BadRow { number: row.number(), error })?;
+            each(row)
+        };
+        let plain = self.plain(text);
+        for index in 0..plain.rows() {
+            if let Some(row) = plain.row(index)? {
+                each(row)?;
             }
-            ahead = Some(read?);
-            std::mem::swap(&mut key, &mut other);
-            at = next as usize;
         }
-        if let Some(row) = ahead {
-            each(row.row(other))?;
-        }
+        let used = plain.used();
+        self.others(text, used, last, each)
+    }
+
+    /// The rows at the beginning of `text` that are written as S3 writes them, if all are, but for one that is not whole. They count as read.
+    pub(crate) fn plain<'t>(&'t mut self, text: &'t [u8]) -> Plain<'t> {
+        self.marks.find(text);
+        let width = self.schema.width;
+        let before = self.number;
+        let rows = self.marks.rows(text, width).unwrap_or(0);
+        self.number += rows as u64;
+        let opens = self.marks.opens().get(..=rows * width).unwrap_or_default();
+        Plain { schema: self.schema, text, opens, rows, is_ascii: self.marks.is_ascii(), before }
+    }
+
+    /// Hands every whole row of `text` that begins at `at` or after it to `each`, whether it can be read or not, and says how far that goes.
+    pub(crate) fn others<E: From<BadRow>>(
+        &mut self,
+        text: &[u8],
+        mut at: usize,
+        last: bool,
+        mut each: impl FnMut(Row<'_>) -> Result<(), E>,
+    ) -> Result<usize, E> {
+        let (schema, width) = (self.schema, self.schema.width);
+        let bad = |number, error| BadRow { number, error };
         while at < text.len() {
+            let number = self.number + 1;
             match self.general.row(&text[at..], last, width) {
                 Found::Row { used } => {
                     let place = Span::new(at, at + without_line_end(&text[at..at + used]));
-                    let General { text: row, opens, .. } = &self.general;
-                    each(self.rows.read(text, is_ascii, place, row, opens, key)?.row(key))?;
+                    let General { text: written, opens, .. } = &self.general;
+                    let row = Row { schema, place, text: written, opens, is_plain: false, number };
+                    if !self.marks.is_ascii() && std::str::from_utf8(place.of(text)).is_err() {
+                        return Err(bad(number, RowError::NotUtf8).into());
+                    }
+                    self.number = number;
+                    each(row)?;
                     at += used;
                 }
                 Found::Nothing { used } => at += used,
                 Found::Columns(found) => {
-                    return Err(self.rows.bad(RowError::Columns { found, expected: width }).into());
+                    return Err(bad(number, RowError::Columns { found, expected: width }).into());
                 }
                 Found::Incomplete if text.len() - at > LONGEST_ROW => {
-                    return Err(self.rows.bad(RowError::TooLong(LONGEST_ROW)).into());
+                    return Err(bad(number, RowError::TooLong(LONGEST_ROW)).into());
                 }
                 Found::Incomplete => return Ok(at),
             }
@@ -112,67 +131,48 @@ impl<'s> RowReader<'s> {
     }
 }
 
-/// Reads the fields of rows.
-#[derive(Debug)]
-struct Rows<'s> {
-    schema: &'s Schema,
-    /// Rows so far.
-    number: u64,
+/// Rows that are written as S3 writes them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plain<'t> {
+    schema: &'t Schema,
+    text: &'t [u8],
+    /// Where the fields of all rows open, and the first of the row after them would.
+    opens: &'t [u32],
+    rows: usize,
+    is_ascii: bool,
+    /// Rows of the file before them.
+    before: u64,
 }
 
-impl<'s> Rows<'s> {
-    fn bad(&self, error: RowError) -> BadRow {
-        BadRow { number: self.number + 1, error }
+impl<'t> Plain<'t> {
+    /// How many there are.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
     }
 
-    /// The next row, which stands at `place` of a block, and whose fields open at `opens` in `text`. Its key is decoded into `key`.
+    /// The text that they stand in.
+    pub(crate) fn text(&self) -> &'t [u8] {
+        self.text
+    }
+
+    /// Bytes that they take.
+    pub(crate) fn used(&self) -> usize {
+        if self.rows == 0 { 0 } else { self.opens.last().copied().unwrap_or_default() as usize }
+    }
+
+    /// The row `index`, if there are as many.
     #[inline]
-    fn read<'a>(
-        &mut self,
-        block: &[u8],
-        is_ascii: bool,
-        place: Span,
-        text: &'a [u8],
-        opens: &'a [u32],
-        key: &mut Vec<u8>,
-    ) -> Result<Line<'a>, BadRow>
-    where
-        's: 'a,
-    {
-        let number = self.number + 1;
-        let bad = |error| BadRow { number, error };
-        if !is_ascii && std::str::from_utf8(place.of(block)).is_err() {
-            return Err(bad(RowError::NotUtf8));
+    pub(crate) fn row(&self, index: usize) -> Result<Option<Row<'t>>, BadRow> {
+        let Self { schema, text, is_ascii, before, .. } = *self;
+        let from = index * schema.width;
+        let Some(opens @ &[start, .., next]) = self.opens.get(from..=from + schema.width) else { return Ok(None) };
+        // The quote of the next row stands after a line end.
+        let place = Span { start, end: next - 1 };
+        let number = before + index as u64 + 1;
+        if !is_ascii && std::str::from_utf8(place.of(text)).is_err() {
+            return Err(BadRow { number, error: RowError::NotUtf8 });
         }
-        let size = row::field(opens, self.schema.size);
-        let size = match few_digits(text, size) {
-            None => parse_size(size.of(text)).map_err(bad)?,
-            some => some,
-        };
-        let encoded = row::field(opens, self.schema.key).of(text);
-        let key_bytes = decode_key(encoded, key).map_err(bad)?.len();
-        self.number = number;
-        Ok(Line { schema: self.schema, place, text, opens, key_bytes, size, number })
-    }
-}
-
-/// A row without its key.
-#[derive(Clone, Copy)]
-struct Line<'a> {
-    schema: &'a Schema,
-    place: Span,
-    text: &'a [u8],
-    opens: &'a [u32],
-    key_bytes: usize,
-    size: Option<u64>,
-    number: u64,
-}
-
-impl<'a> Line<'a> {
-    #[inline]
-    fn row(self, key: &'a [u8]) -> Row<'a> {
-        let Self { schema, place, text, opens, key_bytes, size, number } = self;
-        Row { schema, place, text, opens, key: key.get(..key_bytes).unwrap_or_default(), size, number }
+        Ok(Some(Row { schema, place, text, opens, is_plain: true, number }))
     }
 }
 
@@ -284,7 +284,7 @@ mod tests {
         let schema = schema();
         let (mut reader, mut keys) = (RowReader::new(&schema), Vec::new());
         let used = reader.split(text.as_bytes(), last, |row| {
-            keys.push(row.key().to_owned());
+            keys.push(row.key().into_owned());
             assert_eq!(row.number(), keys.len() as u64);
             let place = row.place();
             assert_eq!(&text[place.start as usize..place.end as usize], text.lines().nth(keys.len() - 1).unwrap());
@@ -324,7 +324,7 @@ mod tests {
         let mut reader = RowReader::new(&schema);
         for (text, key) in [(row("a%2Fb", "1"), "a/b"), ("b,k,1,2026-01-31T00:00:00Z,e".to_owned(), "k")] {
             let again = reader.again(text.as_bytes(), 7, |row| -> Result<(), BadRow> {
-                assert_eq!((row.key(), row.size(), row.number()), (key, Some(1), 7));
+                assert_eq!((row.key().as_ref(), row.size(), row.number()), (key, Some(1), 7));
                 Ok(())
             });
             assert_eq!(again, Ok(()));

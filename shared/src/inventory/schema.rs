@@ -19,6 +19,8 @@ pub struct Schema {
     pub(super) storage_class: Option<usize>,
     pub(super) access_tier: Option<usize>,
     pub(super) encryption_status: Option<usize>,
+    /// Whether key, size, time and ETag stand side by side in this order, and there is no version: what S3 writes unless all versions are listed.
+    pub(super) is_usual: bool,
 }
 
 /// Why a report of these columns cannot be compared with another. No retry can help.
@@ -62,6 +64,7 @@ impl Schema {
             storage_class: at("StorageClass"),
             access_tier: at("IntelligentTieringAccessTier"),
             encryption_status: at("EncryptionStatus"),
+            is_usual: [size, last_modified, etag] == [key + 1, key + 2, key + 3] && at("VersionId").is_none(),
         })
     }
 

@@ -117,7 +117,7 @@ impl Author {
         let asked = self.restored.as_ref().and_then(|restored| restored.asked.as_ref());
         matches!(row.storage_class(), "GLACIER" | "DEEP_ARCHIVE")
             && self.restore.objects < self.most_restored
-            && asked.is_some_and(|asked| !asked.contains(row.key()))
+            && asked.is_some_and(|asked| !asked.contains(row.key().as_ref()))
     }
 }
 
@@ -130,7 +130,7 @@ impl Sink for Author {
         if !self.writes_rows {
             return Ok(());
         }
-        let key = encoded(row.key());
+        let key = encoded(&row.key());
         let line = [self.route.source_bucket.as_str(), key.as_str()];
         // Taken, though too large for a copy job: then there is one for such objects.
         match row.size() {
@@ -152,10 +152,10 @@ impl Sink for Author {
         }
         if *reason == Reason::Archived && self.is_to_be_restored(row) {
             self.restore.add(Count { objects: 1, bytes: size.unwrap_or_default() });
-            self.restore_files.line(&[self.route.source_bucket.as_str(), encoded(row.key()).as_str()])?;
+            self.restore_files.line(&[self.route.source_bucket.as_str(), encoded(&row.key()).as_str()])?;
         }
         let size = size.map(|size| size.to_string()).unwrap_or_default();
-        self.left_out.line(&[encoded(row.key()).as_str(), reason.as_str(), &size])
+        self.left_out.line(&[encoded(&row.key()).as_str(), reason.as_str(), &size])
     }
 }
 

@@ -92,10 +92,10 @@ impl Filtering {
         if begins(exclude_prefixes) {
             return Some(Filter::ExcludePrefixes);
         }
-        if !include_globs.is_empty() && !include_globs.iter().any(|glob| glob.matches(key)) {
+        if !include_globs.is_empty() && !include_globs.iter().any(|glob| glob.matches(&key)) {
             return Some(Filter::IncludeGlobs);
         }
-        if exclude_globs.iter().any(|glob| glob.matches(key)) {
+        if exclude_globs.iter().any(|glob| glob.matches(&key)) {
             return Some(Filter::ExcludeGlobs);
         }
         // A delete marker has no size, class or age that could be too small or too young.

@@ -42,7 +42,7 @@ impl Selection {
             return Verdict::PassOver(filter.number());
         }
         let reason = match Reason::of(row) {
-            Some(Reason::Archived) if self.restored.readable.contains(row.key()) => Reason::of_readable(row),
+            Some(Reason::Archived) if self.restored.readable.contains(row.key().as_ref()) => Reason::of_readable(row),
             reason => reason,
         };
         match reason {

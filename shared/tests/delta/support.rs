@@ -291,12 +291,12 @@ pub(crate) struct Taken {
 impl Sink for Taken {
     fn changed(&mut self, row: &Row<'_>) -> io::Result<()> {
         assert_eq!(row.bucket(), BUCKET);
-        self.changed.push(row.key().to_owned());
+        self.changed.push(row.key().into_owned());
         Ok(())
     }
 
     fn left_out(&mut self, row: &Row<'_>, reason: u8) -> io::Result<()> {
-        self.left_out.push((row.key().to_owned(), reason));
+        self.left_out.push((row.key().into_owned(), reason));
         Ok(())
     }
 }

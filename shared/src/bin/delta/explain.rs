@@ -40,7 +40,7 @@ impl Watch {
 
     /// Every row of a report passes here.
     pub(crate) fn see(&self, which: Which, row: &Row<'_>) {
-        if self.keys.is_empty() || !self.keys.iter().any(|key| key == row.key()) {
+        if self.keys.is_empty() || !self.keys.iter().any(|key| *key == row.key()) {
             return;
         }
         let seen = Seen {
@@ -53,7 +53,7 @@ impl Watch {
             Which::Before => &self.before,
             Which::After => &self.after,
         };
-        reports.lock().unwrap_or_else(PoisonError::into_inner).insert(row.key().to_owned(), seen);
+        reports.lock().unwrap_or_else(PoisonError::into_inner).insert(row.key().into_owned(), seen);
     }
 
     /// A row that is to be copied.

@@ -1,21 +1,22 @@
 //! How a baseline is stored. docs/SEMANTICS.md describes it, and a test pins it: whoever changes it makes a new version.
 
 use std::io::{self, Read, Write};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::sync_channel;
 
-use super::shard::{Entries, FULLEST, MOST_BUCKET_BITS, Shard, TAG_BITS};
-use super::starts::Starts;
+use super::rooms::{NextRoom, TOGETHER, rooms, with_rooms};
+use super::shard::{Entries, MOST_BUCKET_BITS, Shard, TAG_BITS};
+use super::starts::{FULLEST, Starts};
 use super::{Baseline, Range};
 use crate::delta::hash::{HashKey, Running};
 
 const MAGIC: &[u8; 8] = b"TRSHBASE";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Of the label, bytes.
 const LONGEST_LABEL: usize = 4096;
 const BLOCK: usize = 64 * 1024;
-/// Entries of several shards that are kept together, at least: 4 MB. The memory of all is given back when the last of them is gone, which is
-/// how much of an old baseline there still is while the next one is made.
-const TOGETHER: usize = 1 << 19;
+/// Blocks that may wait to be written.
+const BLOCKS_AHEAD: usize = 8;
 
 /// Why a stored baseline cannot be used. Never use another in its place: `rebuild` makes it anew.
 #[derive(Debug, thiserror::Error)]
@@ -70,12 +71,24 @@ impl Baseline {
             out.put(&shard.len().to_le_bytes())?;
         }
         out.sum()?;
-        for shard in &self.shards {
-            out.sum = self.key.of_bytes().start();
-            write_shard(shard, &mut out)?;
-            out.sum()?;
+        if self.objects() < TOGETHER as u64 {
+            self.blocks(&mut |block| out.inner.write_all(&block))?;
+            return out.inner.flush();
         }
+        // While a block is written, the next ones are made.
+        std::thread::scope(|scope| {
+            let (send, receive) = sync_channel(BLOCKS_AHEAD);
+            scope.spawn(move || {
+                self.blocks(&mut |block| send.send(block).map_err(|_| io::ErrorKind::BrokenPipe.into()))
+            });
+            receive.iter().try_for_each(|block: Vec<u8>| out.inner.write_all(&block))
+        })?;
         out.inner.flush()
+    }
+
+    /// All that is written of its shards.
+    fn blocks(&self, put: &mut dyn FnMut(Vec<u8>) -> io::Result<()>) -> io::Result<()> {
+        self.shards.iter().try_for_each(|shard| shard_blocks(shard, self.key.of_bytes().start(), put))
     }
 
     /// Reads the part of a stored baseline that is in `range`, to the end of the stream. It has to be of `key` and `label`, and whole.
@@ -92,17 +105,21 @@ impl Baseline {
                 range.of()
             )));
         }
-        let mut shards = Shards { left: 0, room: Vec::new(), read: Vec::new(), whole: Vec::new() };
-        shards.left = have.clone().zip(&heads).filter(|(index, _)| want.contains(index)).map(|(_, h)| h.entries).sum();
-        for (index, head) in have.zip(heads) {
-            if want.contains(&index) {
-                input.sum = key.of_bytes().start();
-                shards.read(&head, &mut input)?;
-            } else {
-                skip_shard(&head, &mut input)?;
+        let wanted = have.clone().zip(&heads).filter(|(index, _)| want.contains(index));
+        let rooms = rooms(wanted.map(|(_, head)| head.entries));
+        let shards = with_rooms(&rooms, |room| {
+            let filled = NextRoom::new(0, Vec::new());
+            let mut shards = Shards { room, read: Vec::new(), filled, whole: Vec::new() };
+            for (index, head) in have.zip(heads) {
+                if want.contains(&index) {
+                    input.sum = key.of_bytes().start();
+                    shards.read(&head, &mut input)?;
+                } else {
+                    skip_shard(&head, &mut input)?;
+                }
             }
-        }
-        let shards = shards.all();
+            Ok::<_, BaselineError>(shards.whole)
+        })?;
         if input.inner.read(&mut [0])? != 0 {
             return Err(BaselineError::Corrupt("there are bytes after its end"));
         }
@@ -155,7 +172,7 @@ fn read_header(input: &mut Verified<'_>, key: &HashKey, label: &str) -> Result<(
     for head in &heads {
         let sound = head.bucket_bits <= MOST_BUCKET_BITS
             && head.tag_bits <= TAG_BITS
-            && head.entries <= (FULLEST << head.bucket_bits).min(u64::from(u32::MAX));
+            && head.entries <= (u64::from(FULLEST) << head.bucket_bits).min(u64::from(u32::MAX));
         if !sound {
             return Err(BaselineError::Corrupt("its header"));
         }
@@ -168,75 +185,84 @@ fn read_head(input: &mut Verified<'_>) -> Result<Head, BaselineError> {
     Ok(Head { bucket_bits, tag_bits, entries: u64::from_le_bytes(input.take()?) })
 }
 
-/// A byte for each bucket, its number of entries; then the entries, 8 bytes each.
-fn write_shard(shard: &Shard, out: &mut Checked<'_>) -> io::Result<()> {
-    let mut block = Vec::with_capacity(BLOCK);
-    let full = |block: &Vec<u8>| block.len() >= BLOCK;
+/// What is written of one shard, in blocks: a byte for each bucket, its number of entries; then the entries, 8 bytes each; and their sum.
+fn shard_blocks(shard: &Shard, sum: Running, put: &mut dyn FnMut(Vec<u8>) -> io::Result<()>) -> io::Result<()> {
+    let mut blocks = Blocks { block: Vec::with_capacity(BLOCK), sum, put };
     for count in shard.starts.counts() {
-        block.push(count);
-        if full(&block) {
-            out.put(&block)?;
-            block.clear();
-        }
+        blocks.add(&[count])?;
     }
     for entry in &*shard.entries {
-        block.extend_from_slice(&entry.load(Ordering::Relaxed).to_le_bytes());
-        if full(&block) {
-            out.put(&block)?;
-            block.clear();
-        }
+        blocks.add(&entry.load(Ordering::Relaxed).to_le_bytes())?;
     }
-    out.put(&block)
+    blocks.sum.add(&blocks.block);
+    let end = blocks.sum.end().to_le_bytes();
+    blocks.block.extend_from_slice(&end);
+    (blocks.put)(blocks.block)
+}
+
+struct Blocks<'p> {
+    block: Vec<u8>,
+    /// Of all blocks before.
+    sum: Running,
+    put: &'p mut dyn FnMut(Vec<u8>) -> io::Result<()>,
+}
+
+impl Blocks<'_> {
+    #[inline]
+    fn add(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.block.len() + bytes.len() > BLOCK {
+            self.sum.add(&self.block);
+            let full = std::mem::replace(&mut self.block, Vec::with_capacity(BLOCK));
+            (self.put)(full)?;
+        }
+        self.block.extend_from_slice(bytes);
+        Ok(())
+    }
 }
 
 /// Shards as they are read.
-struct Shards {
-    /// Entries that are to come.
-    left: u64,
-    /// Entries of those in `read`.
-    room: Vec<AtomicU64>,
-    /// Bits of buckets, bits of tags, and where buckets start, of shards whose entries are in `room`.
+struct Shards<'r> {
+    room: &'r mut dyn FnMut() -> Option<NextRoom>,
+    /// Those of the room that is being filled: bits of buckets, bits of tags, and where buckets start.
     read: Vec<(u8, u8, Starts)>,
+    filled: NextRoom,
     whole: Vec<Shard>,
 }
 
-impl Shards {
+impl Shards<'_> {
     fn read(&mut self, head: &Head, input: &mut Verified<'_>) -> Result<(), BaselineError> {
         let mut block = vec![0; BLOCK];
         let buckets = 1_usize << head.bucket_bits;
         let mut starts = Starts::with_capacity(buckets);
+        // Some bits of a count that is too high would be lost, and then the entries would be too few.
         input.in_blocks(buckets, &mut block, |counts| counts.iter().for_each(|count| starts.push(*count)))?;
         if u64::from(starts.entries()) != head.entries {
             return Err(BaselineError::Corrupt("a shard's counts"));
         }
-        let entries = starts.entries() as usize;
-        if self.room.capacity() - self.room.len() < entries {
-            self.end_room();
-            // Of a file that is cut off, the header may ask for anything; but shards are of similar size.
-            let left = usize::try_from(self.left).unwrap_or(usize::MAX);
-            self.room = Entries::room(left.min(entries.max(TOGETHER)));
+        if self.read.is_empty() {
+            self.filled = (self.room)().ok_or(BaselineError::Corrupt("its header"))?;
         }
-        let room = &mut self.room;
-        input.in_blocks(entries * 8, &mut block, |bytes| {
+        let place = Entries::cut_at(&mut self.filled.memory, &mut self.filled.used, starts.entries() as usize);
+        let mut place = place.ok_or(BaselineError::Corrupt("its header"))?.iter_mut();
+        input.in_blocks(starts.entries() as usize * 8, &mut block, |bytes| {
             let (words, _) = bytes.as_chunks::<8>();
-            room.extend(words.iter().map(|word| AtomicU64::new(u64::from_le_bytes(*word))));
+            for (word, entry) in words.iter().zip(&mut place) {
+                *entry.get_mut() = u64::from_le_bytes(*word);
+            }
         })?;
-        self.left = self.left.saturating_sub(head.entries);
         self.read.push((head.bucket_bits, head.tag_bits, starts));
+        if self.read.len() == self.filled.shards {
+            self.end_room();
+        }
         input.check("a shard's sum")
     }
 
     fn end_room(&mut self) {
         let lengths: Vec<_> = self.read.iter().map(|(.., starts)| starts.entries() as usize).collect();
-        let entries = Entries::cut(std::mem::take(&mut self.room), lengths.into_iter());
+        let entries = Entries::cut(std::mem::take(&mut self.filled.memory), lengths.into_iter());
         for ((bucket_bits, tag_bits, starts), entries) in self.read.drain(..).zip(entries) {
             self.whole.push(Shard { bucket_bits, tag_bits, starts, entries });
         }
-    }
-
-    fn all(mut self) -> Vec<Shard> {
-        self.end_room();
-        self.whole
     }
 }
 

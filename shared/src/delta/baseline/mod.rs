@@ -1,9 +1,10 @@
 //! What the last run knew: a compact set of the hashes of all objects, and the making of the next one. Calls nothing of AWS.
 //!
-//! `shard` is the set in memory, `starts` a part of it, `format` how it is stored, `misses` what a run adds.
+//! `shard` is the set in memory, `starts` a part of it, `format` how it is stored, `rooms` the memory it is read into, `misses` what a run adds.
 
 mod format;
 mod misses;
+mod rooms;
 mod shard;
 mod starts;
 
@@ -13,11 +14,11 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, PoisonError};
 
 use self::misses::Misses;
-use self::shard::Shard;
+use self::shard::{Scratch, Shard, Sight};
 use self::starts::Block;
 use super::hash::HashKey;
 use super::range::Range;
-use crate::fast::prefetch;
+use crate::fast::{prefetch, prefetch_once};
 
 /// Bytes of memory for each object of a baseline: 8, and the places of the buckets.
 pub(super) const BYTES_AN_ENTRY: u64 = 9;
@@ -86,10 +87,9 @@ pub(super) enum Standing {
 }
 
 /// A baseline while a run holds rows against it. Rows may come from several threads.
-pub(super) struct Comparison {
-    baseline: Baseline,
-    /// The range's first shard.
-    first: u32,
+pub(super) struct Comparison<'b> {
+    shards: Vec<Sight<'b>>,
+    range: Range,
     misses: Vec<Misses>,
     budget: misses::Budget,
 }
@@ -111,14 +111,14 @@ impl Sought<'_> {
     #[inline]
     pub(super) fn fetch_first(&self) {
         if let Some(first) = self.bucket.first() {
-            prefetch(first);
+            prefetch_once(first);
         }
     }
 
     /// Asks for the other ones: each line of the processor's cache has eight.
     #[inline]
     pub(super) fn fetch_others(&self) {
-        self.bucket.iter().skip(8).step_by(8).chain(self.bucket.last()).for_each(prefetch);
+        self.bucket.iter().skip(8).step_by(8).chain(self.bucket.last()).for_each(prefetch_once);
     }
 }
 
@@ -134,31 +134,31 @@ pub(super) struct Compared {
     pub(super) unmet: u64,
 }
 
-impl Comparison {
+impl<'b> Comparison<'b> {
     /// `budget`: bytes of memory for the objects of both baselines.
-    pub(super) fn new(baseline: Baseline, budget: Option<u64>) -> Result<Self, OverBudget> {
+    pub(super) fn new(baseline: &'b Baseline, budget: Option<u64>) -> Result<Self, OverBudget> {
         let misses = baseline.shards.iter().map(|_| Misses::default()).collect();
-        let comparison =
-            Self { misses, budget: misses::Budget::new(budget), first: baseline.range.shards().start, baseline };
-        comparison.budget.take(comparison.baseline.objects() * BYTES_AN_ENTRY)?;
+        let shards = baseline.shards.iter().map(Shard::sight).collect();
+        let comparison = Self { shards, range: baseline.range, misses, budget: misses::Budget::new(budget) };
+        comparison.budget.take(baseline.objects() * BYTES_AN_ENTRY)?;
         Ok(comparison)
     }
 
     /// Whether all hashes are in its range.
     pub(super) fn has_all(&self) -> bool {
-        self.baseline.range == Range::ALL
+        self.range == Range::ALL
     }
 
     /// Whether a hash is in its range.
     pub(super) fn has(&self, hash: u128) -> bool {
-        self.baseline.range.shards().contains(&shard(hash))
+        self.range.shards().contains(&shard(hash))
     }
 
     /// Where a hash of its range belongs. The memory is on its way then that says where its entries are.
     #[inline]
-    pub(super) fn seek<'c>(&'c self, hash: u128, sought: &mut Sought<'c>) {
-        let index = shard(hash).wrapping_sub(self.first) as usize;
-        let Some(shard) = self.baseline.shards.get(index) else { return };
+    pub(super) fn seek(&self, hash: u128, sought: &mut Sought<'b>) {
+        let index = shard(hash).wrapping_sub(self.range.shards().start) as usize;
+        let Some(shard) = self.shards.get(index) else { return };
         sought.hash = hash << 8;
         sought.shard = index;
         sought.block = shard.block(hash << 8);
@@ -167,40 +167,74 @@ impl Comparison {
 
     /// Finds the entries among which a hash is, if it is known.
     #[inline]
-    pub(super) fn place<'c>(&'c self, sought: &mut Sought<'c>) {
-        sought.bucket = self.baseline.shards[sought.shard].bucket(sought.block);
+    pub(super) fn place(&self, sought: &mut Sought<'b>) {
+        sought.bucket = self.shards[sought.shard].bucket(sought.block);
+    }
+
+    /// Both at once, for a hash that is looked up alone.
+    pub(super) fn find(&self, hash: u128) -> Sought<'b> {
+        let mut sought = Sought::default();
+        self.seek(hash, &mut sought);
+        self.place(&mut sought);
+        sought
+    }
+
+    /// As [`Self::meet`], but leaves it alone if it is new.
+    #[inline]
+    pub(super) fn meet_known(&self, sought: &Sought<'_>, alone: bool) -> Result<Option<Standing>, OverBudget> {
+        let old = &self.shards[sought.shard];
+        let standing = old.meet(sought.hash, sought.bucket, alone);
+        if standing == Standing::New {
+            return Ok(None);
+        }
+        if standing == Standing::Known && old.is_small {
+            self.misses[sought.shard].add(sought.hash, &self.budget)?;
+        }
+        Ok(Some(standing))
     }
 
     /// Holds an object against the baseline, and takes it into the next one. Two threads that meet the same object at the same time may both
     /// find it known, unless `alone`.
     #[inline]
     pub(super) fn meet(&self, sought: &Sought<'_>, alone: bool) -> Result<Standing, OverBudget> {
-        let old = &self.baseline.shards[sought.shard];
-        let standing = old.meet(sought.hash, sought.bucket, alone);
-        if standing == Standing::New || (standing == Standing::Known && old.is_small()) {
-            self.misses[sought.shard].add(sought.hash, &self.budget)?;
+        if let Some(standing) = self.meet_known(sought, alone)? {
+            return Ok(standing);
         }
-        Ok(standing)
+        self.misses[sought.shard].add(sought.hash, &self.budget)?;
+        Ok(Standing::New)
     }
 
     /// Whether the baseline knows an object that the next one will not.
     pub(super) fn knows(&self, sought: &Sought<'_>) -> bool {
-        self.baseline.shards[sought.shard].knows(sought.hash, sought.bucket)
+        self.shards[sought.shard].knows(sought.hash, sought.bucket)
     }
 
+    /// What was not in the baseline.
+    pub(super) fn into_new(self) -> New {
+        New(self.misses)
+    }
+}
+
+/// What a run found that its baseline does not have.
+pub(super) struct New(Vec<Misses>);
+
+impl Baseline {
     /// Makes the next baseline on several threads, shard by shard in order, so that old and new are never whole in memory together.
-    pub(super) fn finish(self, threads: usize) -> Compared {
-        let Baseline { key, range, shards } = self.baseline;
-        let old = Mutex::new(shards.into_iter().zip(self.misses).enumerate());
+    pub(super) fn next(self, new: New, threads: usize) -> Compared {
+        let Self { key, range, shards } = self;
+        let old = Mutex::new(shards.into_iter().zip(new.0).enumerate());
         let next = || old.lock().unwrap_or_else(PoisonError::into_inner).next();
         let mut parts: Vec<(usize, Made)> = std::thread::scope(|scope| {
-            let work = || std::iter::from_fn(next).map(|(index, shard)| (index, made(shard))).collect::<Vec<_>>();
+            let work = || {
+                let mut scratch = Scratch::default();
+                std::iter::from_fn(next).map(|(index, shard)| (index, made(shard, &mut scratch))).collect::<Vec<_>>()
+            };
             let threads: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
             let joined = threads.into_iter().map(std::thread::ScopedJoinHandle::join);
             joined.flat_map(|made| made.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
         });
         parts.sort_unstable_by_key(|(index, _)| *index);
-        let mut compared = Compared { next: Baseline { key, range, shards: Vec::new() }, met: 0, unmet: 0 };
+        let mut compared = Compared { next: Self { key, range, shards: Vec::new() }, met: 0, unmet: 0 };
         for (_, Made { next, met, unmet }) in parts {
             compared.next.shards.push(next);
             compared.met += met;
@@ -223,9 +257,9 @@ struct Made {
     unmet: u64,
 }
 
-fn made((old, misses): (Shard, Misses)) -> Made {
+fn made((old, misses): (Shard, Misses), scratch: &mut Scratch) -> Made {
     let unmet = old.unmet();
-    Made { next: Shard::next(&old, &misses), met: old.len() - unmet, unmet }
+    Made { met: old.len() - unmet, unmet, next: old.next(&misses, scratch) }
 }
 
 #[cfg(test)]

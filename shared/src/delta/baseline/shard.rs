@@ -1,4 +1,4 @@
-//! One shard of a baseline in memory: buckets of about 9 hashes, looked up in place. Calls nothing of AWS.
+//! One shard of a baseline in memory: buckets of two or three hashes, looked up in place. Calls nothing of AWS.
 //!
 //! All hashes here have their shard's 8 bits shifted out. The next `bucket_bits` bits name the bucket, the 63 after them are
 //! the entry; its highest bit says whether the object was met in this run. `tag_bits` is less than 63 for one run after a shard has grown
@@ -10,17 +10,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Standing;
 use super::misses::Misses;
-use super::starts::{Block, Starts};
+use super::starts::{Block, FULLEST, Starts};
 use crate::fast;
 
 /// An object that was met.
 const MET: u64 = 1 << 63;
 /// Bits of the hash in an entry, at most.
 pub(super) const TAG_BITS: u8 = 63;
-/// Entries a bucket, at most, on average.
-const LOAD: u64 = 12;
-/// A bucket's count is a byte.
-pub(super) const FULLEST: u64 = 255;
+/// Entries a bucket, at most, on average: few, so that most buckets are in one line of the processor's cache.
+const LOAD: u64 = 3;
 /// A hash has 89 bits after the shard's; 26 bits of buckets leave 63. That is enough for 10^11 objects.
 pub(super) const MOST_BUCKET_BITS: u8 = 26;
 /// A shard of fewer entries is made anew from whole hashes each time: it may grow a thousandfold from one run to the next.
@@ -34,20 +32,48 @@ pub(super) struct Shard {
     pub(super) entries: Entries,
 }
 
+/// What a shard is made in.
+#[derive(Default)]
+pub(super) struct Scratch {
+    starts: Starts,
+    entries: Vec<u64>,
+}
+
 /// The entries of a shard, of memory that several shards may share: rows meet entries anywhere, and in large pieces of memory the processor finds
 /// its way faster. It is given back when the last of them is gone.
 #[derive(Default)]
 pub(super) struct Entries {
     memory: Arc<Vec<AtomicU64>>,
     place: std::ops::Range<usize>,
+    /// Where the place of those begins that may stand behind it.
+    room: usize,
 }
 
+/// Entries that may come to a shard before it needs other memory: so many for each.
+const SPARE: usize = 128;
+
 impl Entries {
-    /// Room for so many entries, for several shards to be filled with.
-    pub(super) fn room(count: usize) -> Vec<AtomicU64> {
-        let mut memory = Vec::with_capacity(count);
+    /// Room for shards of so many entries, and what may come to them: memory that the system has given, filled with nothing.
+    pub(super) fn room(entries: usize) -> Vec<AtomicU64> {
+        let mut memory = Vec::with_capacity(Self::with_spare(entries));
         fast::want_large_pages(memory.spare_capacity_mut());
+        memory.resize_with(memory.capacity(), AtomicU64::default);
         memory
+    }
+
+    /// The room that so many entries take with what may come to them.
+    fn with_spare(entries: usize) -> usize {
+        entries + entries / SPARE
+    }
+
+    /// The place of the next shard's entries in such memory, of which so much is used.
+    pub(super) fn cut_at<'m>(
+        memory: &'m mut [AtomicU64],
+        used: &mut usize,
+        entries: usize,
+    ) -> Option<&'m mut [AtomicU64]> {
+        let start = std::mem::replace(used, *used + Self::with_spare(entries));
+        memory.get_mut(start..start + entries)
     }
 
     /// Cuts memory that was filled into shards' parts, of these lengths.
@@ -56,9 +82,17 @@ impl Entries {
         let mut start = 0;
         lengths.map(move |length| {
             let place = start..start + length;
-            start = place.end;
-            Self { memory: Arc::clone(&memory), place }
+            start += Self::with_spare(length);
+            Self { memory: Arc::clone(&memory), place, room: start }
         })
+    }
+
+    /// The same memory with other entries, if it has room for them.
+    fn filled(&self, entries: &[u64]) -> Option<Self> {
+        let place = self.place.start..self.place.start + entries.len();
+        let room = self.memory.get(self.place.start..self.room)?.get(..entries.len())?;
+        room.iter().zip(entries).for_each(|(place, entry)| place.store(*entry, Ordering::Relaxed));
+        Some(Self { memory: Arc::clone(&self.memory), place, room: self.room })
     }
 }
 
@@ -73,8 +107,8 @@ impl Deref for Entries {
 
 impl From<Vec<AtomicU64>> for Entries {
     fn from(memory: Vec<AtomicU64>) -> Self {
-        let place = 0..memory.len();
-        Self { memory: Arc::new(memory), place }
+        let (place, room) = (0..memory.len(), memory.len());
+        Self { memory: Arc::new(memory), place, room }
     }
 }
 
@@ -95,71 +129,81 @@ impl Shard {
         self.len() < SMALL
     }
 
-    /// What says where the entries are among which a hash is, if it is known.
-    #[inline]
-    pub(super) fn block(&self, hash: u128) -> (Option<&Block>, usize) {
-        self.starts.block(bucket(hash, self.bucket_bits))
-    }
-
-    /// Those entries.
-    #[inline]
-    pub(super) fn bucket(&self, (block, index): (Option<&Block>, usize)) -> &[AtomicU64] {
-        let Some(block) = block else { return &[] };
-        let place = block.bucket(index);
-        self.entries.get(place.start as usize..place.end as usize).unwrap_or_default()
-    }
-
-    #[inline]
-    fn find<'b>(&self, hash: u128, bucket: &'b [AtomicU64]) -> Option<&'b AtomicU64> {
-        let tag = tag(hash, self.bucket_bits);
+    /// All that is needed to look hashes up.
+    pub(super) fn sight(&self) -> Sight<'_> {
         let unknown = TAG_BITS - self.tag_bits;
-        let known = !MET >> unknown << unknown;
-        bucket.iter().find(|entry| (entry.load(Ordering::Relaxed) ^ tag) & known == 0)
-    }
-
-    pub(super) fn knows(&self, hash: u128, bucket: &[AtomicU64]) -> bool {
-        self.find(hash, bucket).is_some()
-    }
-
-    /// Marks an object as met, if it is known; then its entry has all its bits again. Of two threads at the same entry at the same time, only
-    /// one finds it known if both want to be `alone`, for which the processor has to wait.
-    #[inline]
-    pub(super) fn meet(&self, hash: u128, bucket: &[AtomicU64], alone: bool) -> Standing {
-        let Some(entry) = self.find(hash, bucket) else { return Standing::New };
-        let met = MET | tag(hash, self.bucket_bits);
-        let before = if alone {
-            entry.swap(met, Ordering::Relaxed)
-        } else {
-            let before = entry.load(Ordering::Relaxed);
-            entry.store(met, Ordering::Relaxed);
-            before
-        };
-        if before & MET == 0 { Standing::Known } else { Standing::Again }
+        Sight {
+            starts: &self.starts,
+            entries: &self.entries,
+            known: !MET >> unknown << unknown,
+            bucket_bits: self.bucket_bits,
+            is_small: self.is_small(),
+        }
     }
 
     pub(super) fn unmet(&self) -> u64 {
         self.entries.iter().filter(|entry| entry.load(Ordering::Relaxed) & MET == 0).count() as u64
     }
 
-    /// The shard after a run: the entries that were met, and what was missing.
-    pub(super) fn next(old: &Self, misses: &Misses) -> Self {
-        let met = if old.is_small() { 0 } else { old.len() - old.unmet() };
+    /// The shard after a run: the entries that were met, and what was missing. `scratch` is only used on the way, and may be used again.
+    pub(super) fn next(self, misses: &Misses, scratch: &mut Scratch) -> Self {
+        let met = if self.is_small() { 0 } else { self.len() - self.unmet() };
         let mut bucket_bits = bucket_bits_for(met + misses.len());
+        let as_it_is = met > 0 && (bucket_bits, TAG_BITS) == (self.bucket_bits, self.tag_bits);
+        if as_it_is && self.merge(misses, scratch).is_some() {
+            return self.with(scratch);
+        }
         loop {
             // Entries of the old shard are known to so many bits that a larger number of buckets leaves less than 63.
-            let grown = if met == 0 { 0 } else { bucket_bits.saturating_sub(old.bucket_bits) };
-            match Self::build(old, misses, bucket_bits, TAG_BITS.saturating_sub(grown)) {
+            let grown = if met == 0 { 0 } else { bucket_bits.saturating_sub(self.bucket_bits) };
+            match self.build(misses, bucket_bits, TAG_BITS.saturating_sub(grown)) {
                 Some(shard) => return shard,
                 None => bucket_bits += 1,
             }
         }
     }
 
-    /// None, if a bucket has too many entries.
-    fn build(old: &Self, misses: &Misses, bucket_bits: u8, tag_bits: u8) -> Option<Self> {
+    /// With as many buckets as before, what was in order stays so. None, if a bucket has too many entries.
+    fn merge(&self, misses: &Misses, Scratch { starts, entries }: &mut Scratch) -> Option<()> {
+        let bits = self.bucket_bits;
+        let mut new = Vec::new();
+        misses.each(|hash| new.push((bucket(hash, bits), tag(hash, bits))));
+        new.sort_unstable();
+        new.dedup();
+        let mut new = new.into_iter().peekable();
+        starts.clear();
+        entries.clear();
+        let mut rest = &*self.entries;
+        for (bucket, count) in self.starts.counts().enumerate() {
+            let (all, after) = rest.split_at_checked(usize::from(count))?;
+            rest = after;
+            let start = entries.len();
+            let met = all.iter().map(|entry| entry.load(Ordering::Relaxed)).filter(|entry| entry & MET != 0);
+            entries.extend(met.map(|entry| entry & !MET));
+            if new.peek().is_some_and(|(of, _)| *of == bucket) {
+                entries.extend(std::iter::from_fn(|| new.next_if(|(of, _)| *of == bucket)).map(|(_, tag)| tag));
+                entries[start..].sort_unstable();
+            }
+            starts.push(fitting(entries.len() - start)?);
+        }
+        Some(())
+    }
+
+    /// The same shard with other entries, in the same memory if it has room for them.
+    fn with(mut self, Scratch { starts, entries }: &Scratch) -> Self {
+        self.starts.clone_from(starts);
+        self.entries = match self.entries.filled(entries) {
+            Some(entries) => entries,
+            None => entries.iter().copied().map(AtomicU64::new).collect::<Vec<_>>().into(),
+        };
+        self
+    }
+
+    /// None, if a bucket has too many entries and there could be more buckets.
+    fn build(&self, misses: &Misses, bucket_bits: u8, tag_bits: u8) -> Option<Self> {
         let each = |put: &mut dyn FnMut(u128)| {
-            if !old.is_small() {
-                old.met(&mut *put);
+            if !self.is_small() {
+                self.met(&mut *put);
             }
             misses.each(put);
         };
@@ -177,7 +221,7 @@ impl Shard {
             *place += 1;
         });
         drop(places);
-        let starts = in_order(&starts, &mut entries)?;
+        let starts = in_order(&starts, &mut entries, bucket_bits == MOST_BUCKET_BITS)?;
         let entries: Vec<_> = entries.into_iter().map(AtomicU64::new).collect();
         Some(Self { bucket_bits, tag_bits, starts, entries: entries.into() })
     }
@@ -198,8 +242,63 @@ impl Shard {
     }
 }
 
-/// Sorts each bucket, so that the same objects make the same bytes, and takes out what is there twice. None, if that leaves a bucket with too many.
-fn in_order(starts: &[u32], entries: &mut Vec<u64>) -> Option<Starts> {
+/// A shard in which hashes are looked up.
+#[derive(Clone, Copy)]
+pub(super) struct Sight<'s> {
+    starts: &'s Starts,
+    entries: &'s [AtomicU64],
+    /// The bits that are known of each entry.
+    known: u64,
+    bucket_bits: u8,
+    /// Whether what is met has to be kept whole.
+    pub(super) is_small: bool,
+}
+
+impl<'s> Sight<'s> {
+    /// What says where the entries are among which a hash is, if it is known.
+    #[inline]
+    pub(super) fn block(&self, hash: u128) -> (Option<&'s Block>, usize) {
+        self.starts.block(bucket(hash, self.bucket_bits))
+    }
+
+    /// Those entries.
+    #[inline]
+    pub(super) fn bucket(&self, (block, index): (Option<&Block>, usize)) -> &'s [AtomicU64] {
+        let Some(block) = block else { return &[] };
+        let place = block.bucket(index);
+        self.entries.get(place.start as usize..place.end as usize).unwrap_or_default()
+    }
+
+    #[inline]
+    fn find<'b>(&self, tag: u64, bucket: &'b [AtomicU64]) -> Option<&'b AtomicU64> {
+        bucket.iter().find(|entry| (entry.load(Ordering::Relaxed) ^ tag) & self.known == 0)
+    }
+
+    pub(super) fn knows(&self, hash: u128, bucket: &[AtomicU64]) -> bool {
+        self.find(tag(hash, self.bucket_bits), bucket).is_some()
+    }
+
+    /// Marks an object as met, if it is known; then its entry has all its bits again. Of two threads at the same entry at the same time, only
+    /// one finds it known if both want to be `alone`, for which the processor has to wait.
+    #[inline]
+    pub(super) fn meet(&self, hash: u128, bucket: &[AtomicU64], alone: bool) -> Standing {
+        let tag = tag(hash, self.bucket_bits);
+        let Some(entry) = self.find(tag, bucket) else { return Standing::New };
+        let met = MET | tag;
+        let before = if alone {
+            entry.swap(met, Ordering::Relaxed)
+        } else {
+            let before = entry.load(Ordering::Relaxed);
+            entry.store(met, Ordering::Relaxed);
+            before
+        };
+        if before & MET == 0 { Standing::Known } else { Standing::Again }
+    }
+}
+
+/// Sorts each bucket, so that the same objects make the same bytes, and takes out what is there twice. None, if that leaves a bucket with too many; unless there
+/// cannot be more buckets, `at_most`: then those are left out, and such objects copied again.
+fn in_order(starts: &[u32], entries: &mut Vec<u64>, at_most: bool) -> Option<Starts> {
     let mut kept = 0_usize;
     let mut counted = Starts::with_capacity(starts.len() - 1);
     for pair in starts.windows(2) {
@@ -212,10 +311,18 @@ fn in_order(starts: &[u32], entries: &mut Vec<u64>) -> Option<Starts> {
                 kept += 1;
             }
         }
-        counted.push(u8::try_from(kept - first).ok()?);
+        if at_most {
+            kept = kept.min(first + usize::from(FULLEST));
+        }
+        counted.push(fitting(kept - first)?);
     }
     entries.truncate(kept);
     Some(counted)
+}
+
+/// The count of a bucket, if it is not too full.
+fn fitting(entries: usize) -> Option<u8> {
+    u8::try_from(entries).ok().filter(|entries| *entries <= FULLEST)
 }
 
 /// As many bits as leave at most [`LOAD`] entries a bucket.

@@ -1,7 +1,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::misses::{Budget, Misses};
-use super::shard::{Shard, TAG_BITS};
+use super::shard::{Scratch, Shard, TAG_BITS};
 use super::{OverBudget, Standing};
 
 /// As good as random, and always the same (splitmix64).
@@ -17,25 +17,32 @@ fn hashes(count: usize, seed: u64) -> Vec<u128> {
     (0..count).map(|_| (u128::from(next()) << 64 | u128::from(next())) >> 32 << 32).collect()
 }
 
-/// A run: the objects that are there are held against `old`.
-fn run(old: &Shard, there: &[u128]) -> Shard {
+/// The objects that are there are held against `old`.
+fn meet(old: &Shard, there: &[u128]) -> Misses {
     let misses = Misses::default();
     let budget = Budget::new(None);
     for hash in there {
-        let standing = old.meet(*hash, place(old, *hash), false);
+        let standing = old.sight().meet(*hash, place(old, *hash), false);
         if standing == Standing::New || (standing == Standing::Known && old.is_small()) {
             assert!(misses.add(*hash, &budget).is_ok());
         }
     }
-    Shard::next(old, &misses)
+    misses
+}
+
+/// A run.
+fn run(old: Shard, there: &[u128]) -> Shard {
+    let misses = meet(&old, there);
+    old.next(&misses, &mut Scratch::default())
 }
 
 fn place(shard: &Shard, hash: u128) -> &[AtomicU64] {
-    shard.bucket(shard.block(hash))
+    let sight = shard.sight();
+    sight.bucket(sight.block(hash))
 }
 
 fn knows(shard: &Shard, hash: u128) -> bool {
-    shard.knows(hash, place(shard, hash))
+    shard.sight().knows(hash, place(shard, hash))
 }
 
 /// All there is to a shard.
@@ -58,16 +65,16 @@ fn holds_just(shard: &Shard, there: &[u128]) {
 #[test]
 fn a_shard_grows_and_shrinks_without_losing_a_bit_for_long() {
     let all = hashes(200_000, 1);
-    let mut shard = run(&Shard::default(), &all[..5000]);
-    assert_eq!((shard.bucket_bits, shard.tag_bits), (9, TAG_BITS));
+    let mut shard = run(Shard::default(), &all[..5000]);
+    assert_eq!((shard.bucket_bits, shard.tag_bits), (11, TAG_BITS));
     for (count, tag_bits) in
         [(5100, 63), (40_000, 60), (41_000, 63), (200_000, 60), (200_000, 63), (6000, 63), (5999, 63)]
     {
-        shard = run(&shard, &all[..count]);
+        shard = run(shard, &all[..count]);
         assert_eq!(shard.tag_bits, tag_bits, "{count}");
         holds_just(&shard, &all[..count]);
         if tag_bits == TAG_BITS {
-            assert!(parts(&shard) == parts(&run(&Shard::default(), &all[..count])), "{count}: as if made from scratch");
+            assert!(parts(&shard) == parts(&run(Shard::default(), &all[..count])), "{count}: as if made from scratch");
         }
     }
 }
@@ -75,17 +82,18 @@ fn a_shard_grows_and_shrinks_without_losing_a_bit_for_long() {
 #[test]
 fn a_small_shard_may_grow_to_any_size() {
     let all = hashes(100_000, 2);
-    let shard = run(&run(&Shard::default(), &all[..10]), &all);
-    assert!(parts(&shard) == parts(&run(&Shard::default(), &all)));
+    let shard = run(run(Shard::default(), &all[..10]), &all);
+    assert!(parts(&shard) == parts(&run(Shard::default(), &all)));
     holds_just(&shard, &all);
 }
 
 #[test]
 fn what_is_not_met_is_gone() {
     let all = hashes(30_000, 3);
-    let old = run(&Shard::default(), &all);
-    let next = run(&old, &all[..20_000]);
+    let old = run(Shard::default(), &all);
+    let misses = meet(&old, &all[..20_000]);
     assert_eq!(old.unmet(), 10_000);
+    let next = old.next(&misses, &mut Scratch::default());
     holds_just(&next, &all[..20_000]);
     assert!(all[20_000..].iter().all(|hash| !knows(&next, *hash)));
 }
@@ -93,9 +101,9 @@ fn what_is_not_met_is_gone() {
 #[test]
 fn an_object_that_is_met_twice_is_told() {
     let all = hashes(5000, 4);
-    let shard = run(&Shard::default(), &all);
-    assert_eq!(shard.meet(all[7], place(&shard, all[7]), true), Standing::Known);
-    assert_eq!(shard.meet(all[7], place(&shard, all[7]), true), Standing::Again);
+    let shard = run(Shard::default(), &all);
+    assert_eq!(shard.sight().meet(all[7], place(&shard, all[7]), true), Standing::Known);
+    assert_eq!(shard.sight().meet(all[7], place(&shard, all[7]), true), Standing::Again);
 }
 
 #[test]
@@ -105,7 +113,7 @@ fn a_new_object_twice_is_one_entry() {
     for hash in hashes(5000, 5).into_iter().chain(hashes(100, 5)) {
         assert!(misses.add(hash, &budget).is_ok());
     }
-    let shard = Shard::next(&Shard::default(), &misses);
+    let shard = Shard::default().next(&misses, &mut Scratch::default());
     assert_eq!(shard.len(), 5000);
 }
 
