@@ -137,12 +137,14 @@ impl Style {
 prop_compose! {
     pub(crate) fn style()(
         columns in Just(vec!["Bucket", "Key", "Size", "LastModifiedDate", "ETag", "StorageClass", "Novelty", "VersionId"]).prop_shuffle(),
-        flags in prop::array::uniform8(any::<bool>()),
+        flags in prop::array::uniform9(any::<bool>()),
         members in 1_usize..4,
         order in prop::collection::vec(any::<Index>(), 0..60),
         cuts in prop::collection::vec(any::<Index>(), 0..5),
     ) -> Style {
-        let [form_encoded, encode_all, raw_keys, millis, etag_quotes, crlf, unquoted, last_line_end] = flags;
+        let [usual, form_encoded, encode_all, raw_keys, millis, etag_quotes, crlf, unquoted, last_line_end] = flags;
+        // As S3 writes them, key to ETag stand side by side.
+        let columns = if usual { Style::plain().columns } else { columns };
         Style { columns, form_encoded, encode_all, raw_keys, millis, etag_quotes, crlf, unquoted, members, last_line_end, order, cuts }
     }
 }
