@@ -27,7 +27,7 @@ impl Span {
 }
 
 /// An object as a report lists it. Made by [`super::RowReader`] only, which has made sure that the row is UTF-8 and has as many
-/// columns as the schema. [`Self::check`] says whether its key, size and time can be read; whose cannot, has the key as it stands, and no size.
+/// columns as the schema. [`Self::check`] says whether its key and size can be read; whose cannot, has the key as it stands, and no size.
 #[derive(Debug, Clone, Copy)]
 pub struct Row<'a> {
     pub(super) schema: &'a Schema,
@@ -196,17 +196,15 @@ impl<'a> Row<'a> {
         (self.schema.is_usual && self.is_plain).then(|| Span { start: start + 1, end: end - 2 }.of(self.text))
     }
 
-    /// Whether its key, size and time can be read.
+    /// Whether its key and size can be read.
     pub fn check(&self) -> Result<(), RowError> {
-        self.identity(&mut Vec::new()).map(|_| ())
+        self.readable().map(|_| ())
     }
 
-    /// What makes this object the one it is, in one form whatever the report's columns, quotes and encodings: as S3 writes key, size, time and ETag side by
-    /// side, and then the version, if there is one; with all but letters, digits and `-_.*/` of key, ETag and version percent-encoded, and a
-    /// `+` for a space. None, if that is [`Self::usual_identity`]; otherwise it is written into `scratch`.
-    pub(crate) fn identity<'s>(&self, scratch: &'s mut Vec<u8>) -> Result<Option<&'s [u8]>, RowError> {
-        let [encoded, digits, etag] = [self.schema.key, self.schema.size, self.schema.etag].map(|c| self.field(c));
-        let size = parse_size(digits)?;
+    /// The size, and the key, decoded, if it is not canonical.
+    fn readable(&self) -> Result<(Option<u64>, Option<Cow<'a, str>>), RowError> {
+        let size = parse_size(self.field(self.schema.size))?;
+        let encoded = self.field(self.schema.key);
         if encoded.is_empty() {
             return Err(RowError::NoKey);
         }
@@ -215,6 +213,15 @@ impl<'a> Row<'a> {
             Some(false) => None,
             canonical => Some(decode_key(self.encoded_key())?).filter(|_| canonical.is_none()),
         };
+        Ok((size, key))
+    }
+
+    /// What makes this object the one it is, in one form whatever the report's columns, quotes and encodings: as S3 writes key, size, time and ETag side by
+    /// side, and then the version, if there is one; with all but letters, digits and `-_.*/` of key, ETag and version percent-encoded, and a
+    /// `+` for a space. None, if that is [`Self::usual_identity`]; otherwise it is written into `scratch`.
+    pub(crate) fn identity<'s>(&self, scratch: &'s mut Vec<u8>) -> Result<Option<&'s [u8]>, RowError> {
+        let [encoded, digits, etag] = [self.schema.key, self.schema.size, self.schema.etag].map(|c| self.field(c));
+        let (size, key) = self.readable()?;
         let time = canonical_time(self.field(self.schema.last_modified))?;
         let version = self.schema.version_id.map(|column| self.field(column)).unwrap_or_default();
         let is_canonical = key.is_none()
@@ -262,7 +269,7 @@ mod tests {
         let mut found = None;
         let read = RowReader::new(&schema).split(row.as_bytes(), true, |row| -> Result<(), BadRow> {
             let mut scratch = Vec::new();
-            let written = row.identity(&mut scratch).unwrap();
+            let written = row.identity(&mut scratch).map_err(|error| BadRow { number: row.number(), error })?;
             let identity = written.or(row.usual_identity()).unwrap().to_vec();
             found = Some((String::from_utf8(identity).unwrap(), written.is_none()));
             Ok(())

@@ -60,7 +60,7 @@ impl<'s> RowReader<'s> {
         }
     }
 
-    /// Hands every whole row of `text` to `each`, if it can be read, and says how many bytes that took. What is left begins the next text, unless
+    /// Hands every whole row of `text` to `each`, if its key and size can be read, and says how many bytes that took. What is left begins the next text, unless
     /// this is the `last`.
     pub fn split<E: From<BadRow>>(
         &mut self,
