@@ -338,6 +338,23 @@ mod tests {
         assert_eq!(different.len(), all.len(), "{all:?}");
     }
 
+    /// As it stands, it would be the identity of another object: of one that has a version.
+    #[test]
+    fn a_quote_within_a_field_does_not_end_it() {
+        let row = "\"b\",\"k\",\"7\",\"2026-01-31T00:00:00.000Z\",\"e\"\",\"\"v\",\"\"\n";
+        let columns: Vec<String> = USUAL.split(',').map(str::to_owned).collect();
+        let schema = Schema::of(&columns).unwrap();
+        let mut seen = 0;
+        let read = RowReader::new(&schema).split(row.as_bytes(), true, |row| -> Result<(), BadRow> {
+            assert_eq!((row.etag(), row.usual_identity()), ("e\",\"v", None));
+            seen += 1;
+            Ok(())
+        });
+        assert_eq!((read, seen), (Ok(row.len()), 1));
+        let expected = "k\",\"7\",\"2026-01-31T00:00:00.000Z\",\"e%22%2C%22v";
+        assert_eq!(identity(USUAL, row), Ok((expected.to_owned(), false)));
+    }
+
     #[test]
     fn what_cannot_be_read_has_no_identity() {
         let row = |key: &str, size: &str, time: &str| {
