@@ -20,7 +20,7 @@ pub(super) const GROUP: usize = 16;
 const ROOM: usize = 8 << 20;
 
 /// Bytes of rows that are worth waking the sink's thread for.
-const WORTH_WAKING: usize = 64 * 1024;
+const WORTH_WAKING: usize = 256 * 1024;
 
 /// Where a row goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -38,9 +38,13 @@ impl Watch {
         Self { keys: keys.to_vec(), ..Self::default() }
     }
 
+    fn is_watched(&self, row: &Row<'_>) -> bool {
+        !self.keys.is_empty() && self.keys.iter().any(|key| *key == row.key())
+    }
+
     /// Every row of a report passes here.
     pub(crate) fn see(&self, which: Which, row: &Row<'_>) {
-        if self.keys.is_empty() || !self.keys.iter().any(|key| *key == row.key()) {
+        if !self.is_watched(row) {
             return;
         }
         let seen = Seen {
@@ -57,16 +61,16 @@ impl Watch {
     }
 
     /// A row that is to be copied.
-    pub(crate) fn take(&self, key: &str) {
-        if self.keys.iter().any(|watched| watched == key) {
-            self.taken.lock().unwrap_or_else(PoisonError::into_inner).push(key.to_owned());
+    pub(crate) fn take(&self, row: &Row<'_>) {
+        if self.is_watched(row) {
+            self.taken.lock().unwrap_or_else(PoisonError::into_inner).push(row.key().into_owned());
         }
     }
 
     /// A row that is set apart.
-    pub(crate) fn leave_out(&self, key: &str, reason: &'static str) {
-        if self.keys.iter().any(|watched| watched == key) {
-            self.left_out.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned(), reason);
+    pub(crate) fn leave_out(&self, row: &Row<'_>, reason: &'static str) {
+        if self.is_watched(row) {
+            self.left_out.lock().unwrap_or_else(PoisonError::into_inner).insert(row.key().into_owned(), reason);
         }
     }
 

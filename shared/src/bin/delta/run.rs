@@ -189,7 +189,7 @@ struct Rows<'a> {
 
 impl Sink for Rows<'_> {
     fn changed(&mut self, row: &Row<'_>) -> io::Result<()> {
-        self.watch.take(&row.key());
+        self.watch.take(row);
         match &mut self.out {
             Some(out) => {
                 writeln!(out.changed, "{},{}", row.bucket(), ObjectKey::from_plain(row.key()).encode().as_str())
@@ -200,7 +200,7 @@ impl Sink for Rows<'_> {
 
     fn left_out(&mut self, row: &Row<'_>, _: u8) -> io::Result<()> {
         if let Some(reason) = Reason::of(row) {
-            self.watch.leave_out(&row.key(), reason.as_str());
+            self.watch.leave_out(row, reason.as_str());
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{channel, sync_channel};
 
 use super::rooms::{NextRoom, TOGETHER, rooms, with_rooms};
 use super::shard::{Entries, MOST_BUCKET_BITS, Shard, TAG_BITS};
@@ -72,23 +72,34 @@ impl Baseline {
         }
         out.sum()?;
         if self.objects() < TOGETHER as u64 {
-            self.blocks(&mut |block| out.inner.write_all(&block))?;
+            self.blocks(&mut |block| out.inner.write_all(&block).map(|()| block))?;
             return out.inner.flush();
         }
-        // While a block is written, the next ones are made.
+        // While a block is written, the next ones are made, in the memory of those before.
         std::thread::scope(|scope| {
             let (send, receive) = sync_channel(BLOCKS_AHEAD);
+            let (give_back, spare) = channel();
             scope.spawn(move || {
-                self.blocks(&mut |block| send.send(block).map_err(|_| io::ErrorKind::BrokenPipe.into()))
+                let cut_off = |_| io::Error::from(io::ErrorKind::BrokenPipe);
+                self.blocks(&mut |block| send.send(block).map(|()| spare.try_recv().unwrap_or_default()).map_err(cut_off))
             });
-            receive.iter().try_for_each(|block: Vec<u8>| out.inner.write_all(&block))
+            receive.iter().try_for_each(|block: Vec<u8>| {
+                out.inner.write_all(&block)?;
+                // Nobody takes it back once all are made.
+                let _ = give_back.send(block);
+                Ok::<_, io::Error>(())
+            })
         })?;
         out.inner.flush()
     }
 
-    /// All that is written of its shards.
-    fn blocks(&self, put: &mut dyn FnMut(Vec<u8>) -> io::Result<()>) -> io::Result<()> {
-        self.shards.iter().try_for_each(|shard| shard_blocks(shard, self.key.of_bytes().start(), put))
+    /// All that is written of its shards. `put` gives memory for the next block.
+    fn blocks(&self, put: &mut dyn FnMut(Vec<u8>) -> io::Result<Vec<u8>>) -> io::Result<()> {
+        let mut block = Vec::new();
+        for shard in &self.shards {
+            block = shard_blocks(shard, block, self.key.of_bytes().start(), put)?;
+        }
+        Ok(())
     }
 
     /// Reads the part of a stored baseline that is in `range`, to the end of the stream. It has to be of `key` and `label`, and whole.
@@ -109,7 +120,7 @@ impl Baseline {
         let rooms = rooms(wanted.map(|(_, head)| head.entries));
         let shards = with_rooms(&rooms, |room| {
             let filled = NextRoom::new(0, Vec::new());
-            let mut shards = Shards { room, read: Vec::new(), filled, whole: Vec::new() };
+            let mut shards = Shards { room, read: Vec::new(), filled, whole: Vec::new(), block: vec![0; BLOCK] };
             for (index, head) in have.zip(heads) {
                 if want.contains(&index) {
                     input.sum = key.of_bytes().start();
@@ -186,38 +197,34 @@ fn read_head(input: &mut Verified<'_>) -> Result<Head, BaselineError> {
 }
 
 /// What is written of one shard, in blocks: a byte for each bucket, its number of entries; then the entries, 8 bytes each; and their sum.
-fn shard_blocks(shard: &Shard, sum: Running, put: &mut dyn FnMut(Vec<u8>) -> io::Result<()>) -> io::Result<()> {
-    let mut blocks = Blocks { block: Vec::with_capacity(BLOCK), sum, put };
-    for count in shard.starts.counts() {
-        blocks.add(&[count])?;
-    }
-    for entry in &*shard.entries {
-        blocks.add(&entry.load(Ordering::Relaxed).to_le_bytes())?;
-    }
-    blocks.sum.add(&blocks.block);
-    let end = blocks.sum.end().to_le_bytes();
-    blocks.block.extend_from_slice(&end);
-    (blocks.put)(blocks.block)
-}
-
-struct Blocks<'p> {
-    block: Vec<u8>,
-    /// Of all blocks before.
-    sum: Running,
-    put: &'p mut dyn FnMut(Vec<u8>) -> io::Result<()>,
-}
-
-impl Blocks<'_> {
-    #[inline]
-    fn add(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if self.block.len() + bytes.len() > BLOCK {
-            self.sum.add(&self.block);
-            let full = std::mem::replace(&mut self.block, Vec::with_capacity(BLOCK));
-            (self.put)(full)?;
+fn shard_blocks(
+    shard: &Shard,
+    mut block: Vec<u8>,
+    mut sum: Running,
+    put: &mut dyn FnMut(Vec<u8>) -> io::Result<Vec<u8>>,
+) -> io::Result<Vec<u8>> {
+    block.clear();
+    for counts in shard.starts.counts() {
+        if block.len() + counts.len() > BLOCK {
+            sum.add(&block);
+            block = put(block)?;
+            block.clear();
         }
-        self.block.extend_from_slice(bytes);
-        Ok(())
+        block.extend_from_slice(&counts);
     }
+    sum.add(&block);
+    block = put(block)?;
+    for entries in shard.entries.chunks(BLOCK / 8) {
+        block.resize(entries.len() * 8, 0);
+        for (bytes, entry) in block.as_chunks_mut::<8>().0.iter_mut().zip(entries) {
+            *bytes = entry.load(Ordering::Relaxed).to_le_bytes();
+        }
+        sum.add(&block);
+        block = put(block)?;
+    }
+    block.clear();
+    block.extend_from_slice(&sum.end().to_le_bytes());
+    put(block)
 }
 
 /// Shards as they are read.
@@ -227,15 +234,15 @@ struct Shards<'r> {
     read: Vec<(u8, u8, Starts)>,
     filled: NextRoom,
     whole: Vec<Shard>,
+    block: Vec<u8>,
 }
 
 impl Shards<'_> {
     fn read(&mut self, head: &Head, input: &mut Verified<'_>) -> Result<(), BaselineError> {
-        let mut block = vec![0; BLOCK];
         let buckets = 1_usize << head.bucket_bits;
         let mut starts = Starts::with_capacity(buckets);
         // Some bits of a count that is too high would be lost, and then the entries would be too few.
-        input.in_blocks(buckets, &mut block, |counts| counts.iter().for_each(|count| starts.push(*count)))?;
+        input.in_blocks(buckets, &mut self.block, |counts| starts.extend(counts))?;
         if u64::from(starts.entries()) != head.entries {
             return Err(BaselineError::Corrupt("a shard's counts"));
         }
@@ -244,7 +251,7 @@ impl Shards<'_> {
         }
         let place = Entries::cut_at(&mut self.filled.memory, &mut self.filled.used, starts.entries() as usize);
         let mut place = place.ok_or(BaselineError::Corrupt("its header"))?.iter_mut();
-        input.in_blocks(starts.entries() as usize * 8, &mut block, |bytes| {
+        input.in_blocks(starts.entries() as usize * 8, &mut self.block, |bytes| {
             let (words, _) = bytes.as_chunks::<8>();
             for (word, entry) in words.iter().zip(&mut place) {
                 *entry.get_mut() = u64::from_le_bytes(*word);

@@ -10,11 +10,10 @@ mod starts;
 
 pub use format::BaselineError;
 
-use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, PoisonError};
 
 use self::misses::Misses;
-use self::shard::{Scratch, Shard, Sight};
+use self::shard::{Bucket, Scratch, Shard, Sight};
 use self::starts::Block;
 use super::hash::HashKey;
 use super::range::Range;
@@ -90,6 +89,8 @@ pub(super) enum Standing {
 pub(super) struct Comparison<'b> {
     shards: Vec<Sight<'b>>,
     range: Range,
+    /// The first of them, of all there are.
+    first: u32,
     misses: Vec<Misses>,
     budget: misses::Budget,
 }
@@ -102,7 +103,7 @@ pub(super) struct Sought<'c> {
     hash: u128,
     shard: usize,
     block: (Option<&'c Block>, usize),
-    bucket: &'c [AtomicU64],
+    bucket: Bucket<'c>,
 }
 
 impl Sought<'_> {
@@ -110,15 +111,13 @@ impl Sought<'_> {
     /// instructions only.
     #[inline]
     pub(super) fn fetch_first(&self) {
-        if let Some(first) = self.bucket.first() {
-            prefetch_once(first);
-        }
+        self.bucket.first().into_iter().for_each(prefetch_once);
     }
 
-    /// Asks for the other ones: each line of the processor's cache has eight.
+    /// Asks for the last of them.
     #[inline]
-    pub(super) fn fetch_others(&self) {
-        self.bucket.iter().skip(8).step_by(8).chain(self.bucket.last()).for_each(prefetch_once);
+    pub(super) fn fetch_last(&self) {
+        self.bucket.last().into_iter().for_each(prefetch_once);
     }
 }
 
@@ -139,7 +138,7 @@ impl<'b> Comparison<'b> {
     pub(super) fn new(baseline: &'b Baseline, budget: Option<u64>) -> Result<Self, OverBudget> {
         let misses = baseline.shards.iter().map(|_| Misses::default()).collect();
         let shards = baseline.shards.iter().map(Shard::sight).collect();
-        let comparison = Self { shards, range: baseline.range, misses, budget: misses::Budget::new(budget) };
+        let comparison = Self { shards, range: baseline.range, first: baseline.range.shards().start, misses, budget: misses::Budget::new(budget) };
         comparison.budget.take(baseline.objects() * BYTES_AN_ENTRY)?;
         Ok(comparison)
     }
@@ -157,7 +156,7 @@ impl<'b> Comparison<'b> {
     /// Where a hash of its range belongs. The memory is on its way then that says where its entries are.
     #[inline]
     pub(super) fn seek(&self, hash: u128, sought: &mut Sought<'b>) {
-        let index = shard(hash).wrapping_sub(self.range.shards().start) as usize;
+        let index = shard(hash).wrapping_sub(self.first) as usize;
         let Some(shard) = self.shards.get(index) else { return };
         sought.hash = hash << 8;
         sought.shard = index;

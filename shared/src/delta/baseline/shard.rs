@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Standing;
 use super::misses::Misses;
-use super::starts::{Block, FULLEST, Starts};
+use super::starts::{Block, Blocks, FULLEST, Starts};
 use crate::fast;
 
 /// An object that was met.
@@ -133,7 +133,7 @@ impl Shard {
     pub(super) fn sight(&self) -> Sight<'_> {
         let unknown = TAG_BITS - self.tag_bits;
         Sight {
-            starts: &self.starts,
+            starts: self.starts.blocks(),
             entries: &self.entries,
             known: !MET >> unknown << unknown,
             bucket_bits: self.bucket_bits,
@@ -172,20 +172,32 @@ impl Shard {
         new.dedup();
         let mut new = new.into_iter().peekable();
         starts.clear();
-        entries.clear();
-        let mut rest = &*self.entries;
-        for (bucket, count) in self.starts.counts().enumerate() {
-            let (all, after) = rest.split_at_checked(usize::from(count))?;
-            rest = after;
-            let start = entries.len();
-            let met = all.iter().map(|entry| entry.load(Ordering::Relaxed)).filter(|entry| entry & MET != 0);
-            entries.extend(met.map(|entry| entry & !MET));
-            if new.peek().is_some_and(|(of, _)| *of == bucket) {
-                entries.extend(std::iter::from_fn(|| new.next_if(|(of, _)| *of == bucket)).map(|(_, tag)| tag));
-                entries[start..].sort_unstable();
+        // Each entry is written, and the next one over it, if it was not met: that needs no decision that could be guessed wrongly.
+        entries.resize(self.entries.len() + new.len() + 1, 0);
+        let (mut rest, mut kept, mut bucket) = (&*self.entries, 0, 0);
+        for mut counts in self.starts.counts() {
+            for count in counts.iter_mut() {
+                let (all, after) = rest.split_at_checked(usize::from(*count))?;
+                rest = after;
+                let start = kept;
+                for entry in all {
+                    let entry = entry.load(Ordering::Relaxed);
+                    *entries.get_mut(kept)? = entry & !MET;
+                    kept += usize::from(entry & MET != 0);
+                }
+                if new.peek().is_some_and(|(of, _)| *of == bucket) {
+                    for (_, tag) in std::iter::from_fn(|| new.next_if(|(of, _)| *of == bucket)) {
+                        *entries.get_mut(kept)? = tag;
+                        kept += 1;
+                    }
+                    entries[start..kept].sort_unstable();
+                }
+                *count = fitting(kept - start)?;
+                bucket += 1;
             }
-            starts.push(fitting(entries.len() - start)?);
+            starts.extend(&counts);
         }
+        entries.truncate(kept);
         Some(())
     }
 
@@ -229,7 +241,8 @@ impl Shard {
     /// The hashes of the entries that were met, as far as they are known.
     fn met(&self, put: &mut dyn FnMut(u128)) {
         let mut entries = self.entries.iter();
-        for (bucket, count) in self.starts.counts().enumerate() {
+        let counts = self.starts.counts().flat_map(|counts| counts.to_vec());
+        for (bucket, count) in counts.enumerate() {
             for entry in entries.by_ref().take(usize::from(count)) {
                 let entry = entry.load(Ordering::Relaxed);
                 if entry & MET != 0 {
@@ -245,7 +258,7 @@ impl Shard {
 /// A shard in which hashes are looked up.
 #[derive(Clone, Copy)]
 pub(super) struct Sight<'s> {
-    starts: &'s Starts,
+    starts: Blocks<'s>,
     entries: &'s [AtomicU64],
     /// The bits that are known of each entry.
     known: u64,
@@ -254,34 +267,75 @@ pub(super) struct Sight<'s> {
     pub(super) is_small: bool,
 }
 
+/// Entries that are compared whether a bucket has as many or not.
+const AT_ONCE: usize = 4;
+
+/// The entries of a bucket.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Bucket<'s> {
+    /// Its own, and those behind them, if there are less than [`AT_ONCE`].
+    entries: &'s [AtomicU64],
+    /// How many are its own.
+    count: usize,
+}
+
+impl<'s> Bucket<'s> {
+    fn own(&self) -> &'s [AtomicU64] {
+        self.entries.get(..self.count).unwrap_or_default()
+    }
+
+    /// The first of all entries that are compared.
+    #[inline]
+    pub(super) fn first(&self) -> Option<&'s AtomicU64> {
+        self.entries.first()
+    }
+
+    /// The last of them: of an ordinary bucket, all are in the same line of the processor's cache as either of both.
+    #[inline]
+    pub(super) fn last(&self) -> Option<&'s AtomicU64> {
+        self.entries.last()
+    }
+}
+
 impl<'s> Sight<'s> {
     /// What says where the entries are among which a hash is, if it is known.
     #[inline]
     pub(super) fn block(&self, hash: u128) -> (Option<&'s Block>, usize) {
-        self.starts.block(bucket(hash, self.bucket_bits))
+        self.starts.of(bucket(hash, self.bucket_bits))
     }
 
     /// Those entries.
     #[inline]
-    pub(super) fn bucket(&self, (block, index): (Option<&Block>, usize)) -> &'s [AtomicU64] {
-        let Some(block) = block else { return &[] };
+    pub(super) fn bucket(&self, (block, index): (Option<&Block>, usize)) -> Bucket<'s> {
+        let Some(block) = block else { return Bucket::default() };
         let place = block.bucket(index);
-        self.entries.get(place.start as usize..place.end as usize).unwrap_or_default()
+        let (start, end) = (place.start as usize, place.end as usize);
+        let with_others = end.max(start + AT_ONCE).min(self.entries.len());
+        Bucket { entries: self.entries.get(start..with_others).unwrap_or_default(), count: end - start }
     }
 
     #[inline]
-    fn find<'b>(&self, tag: u64, bucket: &'b [AtomicU64]) -> Option<&'b AtomicU64> {
-        bucket.iter().find(|entry| (entry.load(Ordering::Relaxed) ^ tag) & self.known == 0)
+    fn find<'b>(&self, tag: u64, bucket: Bucket<'b>) -> Option<&'b AtomicU64> {
+        let is_same = |entry: &AtomicU64| (entry.load(Ordering::Relaxed) ^ tag) & self.known == 0;
+        // Which entry it is cannot be guessed, so nothing is decided by it.
+        if let Some(first) = bucket.entries.first_chunk::<AT_ONCE>() {
+            let same = first.iter().enumerate().fold(0_u32, |all, (i, entry)| all | u32::from(is_same(entry)) << i);
+            let own = same & ((1 << bucket.count.min(AT_ONCE)) - 1);
+            if own != 0 {
+                return first.get(own.trailing_zeros() as usize);
+            }
+        }
+        bucket.own().iter().find(|entry| is_same(entry))
     }
 
-    pub(super) fn knows(&self, hash: u128, bucket: &[AtomicU64]) -> bool {
+    pub(super) fn knows(&self, hash: u128, bucket: Bucket<'_>) -> bool {
         self.find(tag(hash, self.bucket_bits), bucket).is_some()
     }
 
     /// Marks an object as met, if it is known; then its entry has all its bits again. Of two threads at the same entry at the same time, only
     /// one finds it known if both want to be `alone`, for which the processor has to wait.
     #[inline]
-    pub(super) fn meet(&self, hash: u128, bucket: &[AtomicU64], alone: bool) -> Standing {
+    pub(super) fn meet(&self, hash: u128, bucket: Bucket<'_>, alone: bool) -> Standing {
         let tag = tag(hash, self.bucket_bits);
         let Some(entry) = self.find(tag, bucket) else { return Standing::New };
         let met = MET | tag;

@@ -1,6 +1,8 @@
 //! Where the entries of each bucket of a shard start: two thirds of a byte for each bucket. Rows meet buckets anywhere, so the less memory this takes, the more of it is near
 //! the processor. Calls nothing of AWS.
 
+use std::ops::{Deref, DerefMut};
+
 /// Buckets that are counted together.
 const COUNTS: usize = 24;
 /// A bucket's count is four bits.
@@ -14,7 +16,7 @@ pub(super) struct Starts {
 }
 
 /// Some neighbouring buckets. It is aligned so that it is in one line of the processor's cache.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 #[repr(C, align(16))]
 pub(super) struct Block {
     /// Where the first one's entries start.
@@ -55,24 +57,69 @@ impl Starts {
         self.buckets += 1;
     }
 
+    /// Adds as many buckets as there are counts.
+    pub(super) fn extend(&mut self, counts: &[u8]) {
+        let until_whole = (COUNTS - self.buckets % COUNTS) % COUNTS;
+        let (first, others) = counts.split_at_checked(until_whole).unwrap_or((counts, &[]));
+        first.iter().for_each(|count| self.push(*count));
+        let (whole, last) = others.as_chunks::<COUNTS>();
+        let mut start = self.entries();
+        self.blocks.reserve(whole.len() + 1);
+        for counts in whole {
+            let block = Block::of(start, counts);
+            start = block.end();
+            self.blocks.push(block);
+        }
+        self.buckets += whole.len() * COUNTS;
+        last.iter().for_each(|count| self.push(*count));
+    }
+
     /// Entries of all buckets.
     pub(super) fn entries(&self) -> u32 {
-        self.blocks.last().map_or(0, |block| block.bucket(COUNTS).start)
+        self.blocks.last().map_or(0, Block::end)
     }
 
-    /// How many entries each bucket has.
-    pub(super) fn counts(&self) -> impl Iterator<Item = u8> {
-        let counts = self.blocks.iter().flat_map(|block| {
-            let counts = block.counts();
-            (0..COUNTS).map(move |index| count(counts, index))
-        });
-        counts.take(self.buckets)
+    /// How many entries each bucket has, some buckets at a time.
+    pub(super) fn counts(&self) -> impl Iterator<Item = Counts> {
+        let left = (0..=self.buckets).rev().step_by(COUNTS);
+        self.blocks.iter().zip(left).map(|(block, left)| Counts { counts: block.all(), buckets: left.min(COUNTS) })
     }
 
+    /// All that is needed to find buckets.
+    pub(super) fn blocks(&self) -> Blocks<'_> {
+        Blocks(&self.blocks)
+    }
+}
+
+/// Where the entries of buckets are found.
+#[derive(Clone, Copy)]
+pub(super) struct Blocks<'s>(&'s [Block]);
+
+impl<'s> Blocks<'s> {
     /// What says where the entries of a bucket are, if there is such a bucket, and which of the block's it is.
     #[inline]
-    pub(super) fn block(&self, bucket: usize) -> (Option<&Block>, usize) {
-        (self.blocks.get(bucket / COUNTS), bucket % COUNTS)
+    pub(super) fn of(self, bucket: usize) -> (Option<&'s Block>, usize) {
+        (self.0.get(bucket / COUNTS), bucket % COUNTS)
+    }
+}
+
+/// How many entries some neighbouring buckets have.
+pub(super) struct Counts {
+    counts: [u8; COUNTS],
+    buckets: usize,
+}
+
+impl Deref for Counts {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.counts.get(..self.buckets).unwrap_or_default()
+    }
+}
+
+impl DerefMut for Counts {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        self.counts.get_mut(..self.buckets).unwrap_or_default()
     }
 }
 
@@ -83,6 +130,28 @@ fn count(counts: u128, index: usize) -> u8 {
 }
 
 impl Block {
+    fn of(start: u32, counts: &[u8; COUNTS]) -> Self {
+        let [first, second, third] = eights(counts).map(|counts| packed(u64::from_le_bytes(counts)));
+        Self { start, first, others: u64::from(second) | u64::from(third) << 32 }
+    }
+
+    /// How many each of its buckets has.
+    fn all(&self) -> [u8; COUNTS] {
+        let words = [u64::from(self.first), self.others & 0xffff_ffff, self.others >> 32];
+        let mut all = [0; COUNTS];
+        for (counts, word) in all.as_chunks_mut::<8>().0.iter_mut().zip(words) {
+            *counts = unpacked(word).to_le_bytes();
+        }
+        all
+    }
+
+    /// Where the entries of its last bucket end.
+    fn end(&self) -> u32 {
+        let counts = self.counts();
+        #[allow(clippy::cast_possible_truncation)] // cut into words
+        self.start.saturating_add(sum(counts as u64, (counts >> 64) as u64))
+    }
+
     #[inline]
     fn counts(&self) -> u128 {
         u128::from(self.first) | u128::from(self.others) << 32
@@ -100,11 +169,32 @@ impl Block {
     }
 }
 
+fn eights(counts: &[u8; COUNTS]) -> [[u8; 8]; 3] {
+    std::array::from_fn(|i| std::array::from_fn(|byte| counts[8 * i + byte]))
+}
+
+/// The lower halves of eight bytes side by side.
+fn packed(bytes: u64) -> u32 {
+    let pairs = (bytes & FOURS) | (bytes & FOURS) >> 4;
+    let fours = (pairs & EIGHTS) | (pairs & EIGHTS) >> 8;
+    #[allow(clippy::cast_possible_truncation)] // both halves
+    let packed = (fours & 0xffff) as u32 | (fours >> 16 & 0xffff_0000) as u32;
+    packed
+}
+
+/// The reverse.
+fn unpacked(packed: u64) -> u64 {
+    let fours = (packed | packed << 16) & 0xffff_0000_ffff;
+    let pairs = (fours | fours << 8) & EIGHTS;
+    (pairs | pairs << 4) & FOURS
+}
+
+const FOURS: u64 = u64::MAX / 0xff * 0xf;
+const EIGHTS: u64 = u64::MAX / 0xffff * 0xff;
+
 /// The sum of all groups of four bits.
 #[inline]
 fn sum(low: u64, high: u64) -> u32 {
-    const FOURS: u64 = u64::MAX / 0xff * 0xf;
-    const EIGHTS: u64 = u64::MAX / 0xffff * 0xff;
     let bytes = (low & FOURS) + (low >> 4 & FOURS) + (high & FOURS) + (high >> 4 & FOURS);
     let pairs = (bytes & EIGHTS) + (bytes >> 8 & EIGHTS);
     #[allow(clippy::cast_possible_truncation)] // 16 bits
@@ -124,15 +214,23 @@ mod tests {
             for count in counts {
                 starts.push(*count);
             }
+            for first in [0, 1, 30, counts.len()] {
+                let mut pieces = Starts::default();
+                let (first, rest) = counts.split_at(first.min(counts.len()));
+                pieces.extend(first);
+                pieces.extend(rest);
+                assert!(pieces.blocks == starts.blocks && pieces.buckets == starts.buckets);
+            }
             let mut end = 0;
             for (bucket, count) in counts.iter().enumerate() {
-                let (block, index) = starts.block(bucket);
+                let (block, index) = starts.blocks().of(bucket);
                 assert_eq!(block.unwrap().bucket(index), end..end + u32::from(*count), "{bucket}");
                 end += u32::from(*count);
             }
             assert_eq!(starts.entries(), end);
-            assert_eq!(starts.counts().collect::<Vec<_>>(), counts);
-            assert!(starts.block(counts.len().next_multiple_of(COUNTS)).0.is_none());
+            let all: Vec<u8> = starts.counts().flat_map(|counts| counts.to_vec()).collect();
+            assert_eq!(all, counts);
+            assert!(starts.blocks().of(counts.len().next_multiple_of(COUNTS)).0.is_none());
         }
     }
 }

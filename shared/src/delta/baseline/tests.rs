@@ -1,7 +1,7 @@
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use super::misses::{Budget, Misses};
-use super::shard::{Scratch, Shard, TAG_BITS};
+use super::shard::{Bucket, Scratch, Shard, TAG_BITS};
 use super::{OverBudget, Standing};
 
 /// As good as random, and always the same (splitmix64).
@@ -36,7 +36,7 @@ fn run(old: Shard, there: &[u128]) -> Shard {
     old.next(&misses, &mut Scratch::default())
 }
 
-fn place(shard: &Shard, hash: u128) -> &[AtomicU64] {
+fn place(shard: &Shard, hash: u128) -> Bucket<'_> {
     let sight = shard.sight();
     sight.bucket(sight.block(hash))
 }
@@ -48,7 +48,7 @@ fn knows(shard: &Shard, hash: u128) -> bool {
 /// All there is to a shard.
 fn parts(shard: &Shard) -> (u8, u8, Vec<u8>, Vec<u64>) {
     let entries = shard.entries.iter().map(|entry| entry.load(Ordering::Relaxed)).collect();
-    (shard.bucket_bits, shard.tag_bits, shard.starts.counts().collect(), entries)
+    (shard.bucket_bits, shard.tag_bits, shard.starts.counts().flat_map(|counts| counts.to_vec()).collect(), entries)
 }
 
 fn holds_just(shard: &Shard, there: &[u128]) {
