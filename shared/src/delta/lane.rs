@@ -1,6 +1,6 @@
 //! One data file on its way through a thread: decoded block by block, cut into rows, its rows held against the baseline. Calls nothing of AWS.
 
-use super::baseline::{Comparison, OverBudget, Sought, Standing};
+use super::baseline::{Comparison, OverBudget, Pending, Sought, Standing};
 use super::checksums::Checksums;
 use super::difference::{Counts, Input, Progress, Verdict};
 use super::error::{DeltaError, Problem};
@@ -47,8 +47,10 @@ impl<'a> Desk<'a> {
         Self { text: Text::new(), rows: RowReader::new(run.input.schema), found: Found::default() }
     }
 
-    pub(super) fn into_counts(self) -> Counts {
-        self.found.counts
+    /// What was counted, once all is where it belongs.
+    pub(super) fn end(mut self, run: Run<'_>) -> Result<Counts, DeltaError> {
+        run.comparison.end(&mut self.found.pending).map_err(|over| run.over(over))?;
+        Ok(self.found.counts)
     }
 }
 
@@ -57,6 +59,7 @@ impl<'a> Desk<'a> {
 struct Found {
     parcel: Parcel,
     counts: Counts,
+    pending: Pending,
     /// Where an identity is written.
     scratch: Vec<u8>,
 }
@@ -176,7 +179,7 @@ impl Found {
         run.check(row)?;
         if run.read(row, &mut self.scratch, &mut waiting)? {
             waiting.sought = run.comparison.find(waiting.hash);
-            if !self.pass(run, &waiting)? {
+            if !self.pass(&waiting) {
                 self.meet(run, text, row, &waiting)?;
             }
         }
@@ -185,16 +188,15 @@ impl Found {
 
     /// Whether there is nothing to be done about a row, but to count it.
     #[inline]
-    fn pass<'a>(&mut self, run: Run<'a>, waiting: &Waiting<'a>) -> Result<bool, Stop> {
+    fn pass(&mut self, waiting: &Waiting<'_>) -> bool {
         self.counts.rows += 1;
-        let may_pass = waiting.verdict == Verdict::Take && !waiting.carried;
-        Ok(may_pass && run.comparison.meet_known(&waiting.sought, false)?.is_some())
+        waiting.verdict == Verdict::Take && !waiting.carried && waiting.sought.pass()
     }
 
     /// What is to be done about any other row.
     fn meet<'a>(&mut self, run: Run<'a>, text: &[u8], row: &Row<'_>, waiting: &Waiting<'a>) -> Result<(), Stop> {
         let sought =
-            if run.comparison.knows(&waiting.sought) { waiting.sought } else { self.settle(run, row, waiting)? };
+            if waiting.sought.is_known() { waiting.sought } else { self.settle(run, row, waiting)? };
         self.decide(run, text, row, waiting, &sought)
     }
 
@@ -217,7 +219,7 @@ impl Found {
     ) -> Result<(), Stop> {
         let counts = &mut self.counts;
         match waiting.verdict {
-            Verdict::Take => match run.comparison.meet(sought, waiting.carried)? {
+            Verdict::Take => match run.comparison.meet(sought, waiting.carried, &mut self.pending)? {
                 Standing::New => {
                     counts.changed += 1;
                     self.take(run, text, row);
@@ -230,8 +232,8 @@ impl Found {
             },
             // It was taken as it is, while it could be, and stays in the baseline: a copied object that is archived later, or
             // that a filter has come to pass over, is not taken again when it can be.
-            Verdict::LeaveOut(_) | Verdict::PassOver(_) if !waiting.carried && run.comparison.knows(sought) => {
-                let standing = run.comparison.meet(sought, true)?;
+            Verdict::LeaveOut(_) | Verdict::PassOver(_) if !waiting.carried && sought.is_known() => {
+                let standing = run.comparison.meet(sought, true, &mut self.pending)?;
                 if let Verdict::PassOver(reason) = waiting.verdict {
                     counts.leave_out(reason, false);
                     counts.kept += u64::from(standing == Standing::Known);
@@ -239,10 +241,10 @@ impl Found {
             }
             // One that is carried over leaves the baseline, since nobody knows that it was copied.
             Verdict::LeaveOut(reason) => {
-                counts.leave_out(reason, run.comparison.knows(sought));
+                counts.leave_out(reason, sought.is_known());
                 self.parcel.add(To::LeftOut(reason), row.place().of(text), row.number());
             }
-            Verdict::PassOver(reason) => counts.leave_out(reason, run.comparison.knows(sought)),
+            Verdict::PassOver(reason) => counts.leave_out(reason, sought.is_known()),
         }
         Ok(())
     }
@@ -298,6 +300,7 @@ impl Batch<'_, '_> {
     #[inline]
     fn add(&mut self, index: usize) -> Result<(), Stop> {
         let Some(row) = self.rows.row(index)? else { return Ok(()) };
+        self.rows.fetch(index + 4);
         let new = &mut self.groups[self.new];
         let (Some(waiting), Some(identity)) = (new.rows.get_mut(new.count), self.identities.get_mut(new.count)) else {
             return Ok(());
@@ -338,7 +341,7 @@ impl Batch<'_, '_> {
         }
         let waiting = &mut sought.rows[..sought.count];
         for row in &mut *waiting {
-            run.comparison.place(&mut row.sought);
+            row.sought.place();
         }
         for row in &*waiting {
             row.sought.fetch_first();
@@ -347,7 +350,7 @@ impl Batch<'_, '_> {
             row.sought.fetch_last();
         }
         for waiting in &placed.rows[..placed.count] {
-            if !found.pass(*run, waiting)?
+            if !found.pass(waiting)
                 && let Some(row) = rows.row(waiting.index)?
             {
                 found.meet(*run, rows.text(), &row, waiting)?;

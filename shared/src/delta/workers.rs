@@ -75,7 +75,10 @@ impl<'a> Workers<'a> {
                 Err((index, error)) => self.queue.stop(index, error),
             }
         }
-        desk.into_counts()
+        desk.end(self.run).unwrap_or_else(|error| {
+            self.queue.stop(0, error);
+            Counts::default()
+        })
     }
 
     /// A file of this thread's, or a new one; or one of another thread's, if there are no others.

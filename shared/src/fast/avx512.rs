@@ -76,23 +76,44 @@ fn table(bytes: &[u8; 64]) -> __m512i {
     unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
 }
 
-/// The sums of [`super::nh`], in eight parts each.
+/// Sums of [`super::nh`], in eight parts each.
+type Parts = [__m512i; SUMS];
+
+/// Blocks of a text that are summed up whether there are as many or not: how many an identity has cannot be guessed.
+const AT_ONCE: usize = 3;
+
+/// The sums of [`super::nh`].
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,bmi2")]
-fn parts(bytes: &[u8], keys: &[Block]) -> [__m512i; SUMS] {
-    let mut sums = [_mm512_setzero_si512(); SUMS];
-    let mut at = 0;
-    for keys in keys {
+fn parts(bytes: &[u8], keys: &[Block]) -> Parts {
+    let zero = _mm512_setzero_si512();
+    let mut sums = [zero; SUMS];
+    let Some((first, others)) = keys.split_first_chunk::<AT_ONCE>() else { return sums };
+    for (block, keys) in first.iter().enumerate() {
+        let left = bytes.len().saturating_sub(64 * block);
+        // SAFETY: only bytes of the slice are read; they need not be aligned.
+        let words = unsafe { _mm512_maskz_loadu_epi8(first_bits(left), bytes.as_ptr().wrapping_add(64 * block).cast()) };
+        sums = with_block(sums, words, keys, if left > 0 { u8::MAX } else { 0 });
+    }
+    let mut at = 64 * AT_ONCE;
+    for keys in others {
         if at >= bytes.len() {
             break;
         }
-        let words = load(bytes, at);
-        for (sum, keys) in sums.iter_mut().zip(keys) {
-            // SAFETY: there are 64 bytes; they need not be aligned.
-            let keys = unsafe { _mm512_loadu_si512(keys.as_ptr().cast()) };
-            *sum = _mm512_add_epi64(*sum, products(_mm512_add_epi32(words, keys)));
-        }
+        sums = with_block(sums, load(bytes, at), keys, u8::MAX);
         at += 64;
+    }
+    sums
+}
+
+/// Adds a block, or nothing if the mask is zero.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn with_block(mut sums: Parts, words: __m512i, keys: &Block, mask: u8) -> Parts {
+    for (sum, keys) in sums.iter_mut().zip(keys) {
+        // SAFETY: there are 64 bytes; they need not be aligned.
+        let keys = unsafe { _mm512_loadu_si512(keys.as_ptr().cast()) };
+        *sum = _mm512_mask_add_epi64(*sum, mask, *sum, products(_mm512_add_epi32(words, keys)));
     }
     sums
 }
@@ -116,14 +137,10 @@ pub(super) fn nh(bytes: &[u8], keys: &[Block], into: &mut [u64; SUMS]) {
 /// As [`super::hash_eight`], with each text in a part of its own of each vector.
 #[target_feature(enable = "avx512f,avx512bw,bmi2")]
 pub(super) fn hash_eight(texts: &[&[u8]; 8], keys: &super::Keys, words: &[Block]) -> [u128; 8] {
-    let mut all = [[_mm512_setzero_si512(); 8]; SUMS];
-    let mut lengths = [0; 8];
-    for (i, text) in texts.iter().enumerate() {
-        lengths[i] = text.len() as u64;
-        for (of_sum, parts) in all.iter_mut().zip(parts(text, words)) {
-            of_sum[i] = parts;
-        }
-    }
+    let two = |i: usize| pairs(parts(texts[2 * i], words), parts(texts[2 * i + 1], words));
+    // What is added up at once needs no memory in between.
+    let all = quarters(quarters(two(0), two(1)), quarters(two(2), two(3)));
+    let lengths = texts.map(|text| text.len() as u64);
     // SAFETY: there are 64 bytes; they need not be aligned.
     let lengths = unsafe { _mm512_loadu_si512(lengths.as_ptr().cast()) };
     let low = _mm512_set1_epi64(0xffff_ffff);
@@ -134,9 +151,9 @@ pub(super) fn hash_eight(texts: &[&[u8]; 8], keys: &super::Keys, words: &[Block]
     for (limb, column) in (0..).zip(&mut columns) {
         *column = _mm512_and_si512(wide(keys.constant, limb), low);
     }
-    for ((of_sum, key), factors) in all.iter().zip(keys.length).zip(keys.factors.as_chunks::<2>().0) {
+    for ((sum, key), factors) in all.into_iter().zip(keys.length).zip(keys.factors.as_chunks::<2>().0) {
         let of_length = products(_mm512_add_epi32(lengths, _mm512_set1_epi64(key.cast_signed())));
-        let sum = _mm512_add_epi64(added_up(of_sum), of_length);
+        let sum = _mm512_add_epi64(sum, of_length);
         for (half, factor) in [sum, _mm512_srli_epi64::<32>(sum)].into_iter().zip(factors) {
             let product = |limb| _mm512_mul_epu32(half, wide(*factor, limb));
             let products = [product(0), product(1), product(2), product(3)];
@@ -165,15 +182,25 @@ pub(super) fn hash_eight(texts: &[&[u8]; 8], keys: &super::Keys, words: &[Block]
     hashes
 }
 
-/// The sum of the parts of each of eight vectors.
+/// The parts of two vectors, two and two of them added up.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn added_up(v: &[__m512i; 8]) -> __m512i {
-    let pairs = |a, b| _mm512_add_epi64(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b));
-    let quarters = |a, b| _mm512_add_epi64(_mm512_shuffle_i64x2::<0x88>(a, b), _mm512_shuffle_i64x2::<0xdd>(a, b));
-    let first = quarters(pairs(v[0], v[1]), pairs(v[2], v[3]));
-    let last = quarters(pairs(v[4], v[5]), pairs(v[6], v[7]));
-    quarters(first, last)
+fn pairs(mut one: Parts, other: Parts) -> Parts {
+    for (a, b) in one.iter_mut().zip(other) {
+        *a = _mm512_add_epi64(_mm512_unpacklo_epi64(*a, b), _mm512_unpackhi_epi64(*a, b));
+    }
+    one
+}
+
+/// The same, of parts that stand further apart.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn quarters(mut one: Parts, other: Parts) -> Parts {
+    for (a, b) in one.iter_mut().zip(other) {
+        let (first, second) = (_mm512_shuffle_i64x2::<0x88>(*a, b), _mm512_shuffle_i64x2::<0xdd>(*a, b));
+        *a = _mm512_add_epi64(first, second);
+    }
+    one
 }
 
 /// As [`super::canonical`], 64 bytes at a time.
@@ -206,7 +233,7 @@ pub(super) fn canonical(encoded: &[u8]) -> Option<bool> {
         // By the lower seven bits.
         let kinds = |bytes| _mm512_permutex2var_epi8(low_kinds, bytes, high_kinds);
         let percents = _mm512_cmpeq_epi8_mask(text, set(b'%'));
-        let here = first(encoded.len() - from);
+        let here = first_bits(encoded.len() - from);
         wrong |= (_mm512_test_epi8_mask(kinds(text), set(NOT_PLAIN)) | _mm512_movepi8_mask(text)) & here;
         if percents != 0 {
             let (high_kind, low_kind) = (kinds(high), kinds(low));
@@ -232,7 +259,7 @@ fn set(byte: u8) -> __m512i {
 
 /// The lowest `count` bits, or all.
 #[inline]
-fn first(count: usize) -> u64 {
+fn first_bits(count: usize) -> u64 {
     if count < 64 { (1 << count) - 1 } else { u64::MAX }
 }
 
@@ -242,7 +269,7 @@ fn first(count: usize) -> u64 {
 fn load(bytes: &[u8], from: usize) -> __m512i {
     let bytes = bytes.get(from..).unwrap_or_default();
     // SAFETY: only bytes of the slice are read; they need not be aligned.
-    unsafe { _mm512_maskz_loadu_epi8(first(bytes.len()), bytes.as_ptr().cast()) }
+    unsafe { _mm512_maskz_loadu_epi8(first_bits(bytes.len()), bytes.as_ptr().cast()) }
 }
 
 /// Word by word: the first words of all streams, the second words, ...

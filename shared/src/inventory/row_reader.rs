@@ -5,7 +5,7 @@ use csv_core::{ReadRecordResult, Reader};
 
 use super::row::Span;
 use super::{Row, RowError, Schema};
-use crate::fast::Marks;
+use crate::fast::{Marks, prefetch};
 
 /// Longer than any row: a key has at most 1,024 bytes, 3 KB encoded, and no other field comes near it.
 pub(crate) const LONGEST_ROW: usize = 256 * 1024;
@@ -158,6 +158,13 @@ impl<'t> Plain<'t> {
     /// Bytes that they take.
     pub(crate) fn used(&self) -> usize {
         if self.rows == 0 { 0 } else { self.opens.last().copied().unwrap_or_default() as usize }
+    }
+
+    /// Asks for the beginning of the row `index`, if there are as many.
+    #[inline]
+    pub(crate) fn fetch(&self, index: usize) {
+        let start = self.opens.get(index * self.schema.width);
+        start.and_then(|start| self.text.get(*start as usize)).into_iter().for_each(prefetch);
     }
 
     /// The row `index`, if there are as many.

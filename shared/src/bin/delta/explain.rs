@@ -38,15 +38,20 @@ impl Watch {
         Self { keys: keys.to_vec(), ..Self::default() }
     }
 
+    #[inline]
     fn is_watched(&self, row: &Row<'_>) -> bool {
         !self.keys.is_empty() && self.keys.iter().any(|key| *key == row.key())
     }
 
     /// Every row of a report passes here.
+    #[inline]
     pub(crate) fn see(&self, which: Which, row: &Row<'_>) {
-        if !self.is_watched(row) {
-            return;
+        if self.is_watched(row) {
+            self.note(which, row);
         }
+    }
+
+    fn note(&self, which: Which, row: &Row<'_>) {
         let seen = Seen {
             version: row.version_id().to_owned(),
             etag: row.etag().to_owned(),

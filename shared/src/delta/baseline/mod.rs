@@ -9,6 +9,7 @@ mod shard;
 mod starts;
 
 pub use format::BaselineError;
+pub(super) use misses::Pending;
 
 use std::sync::{Mutex, PoisonError};
 
@@ -101,12 +102,31 @@ pub(super) struct Comparison<'b> {
 pub(super) struct Sought<'c> {
     /// The shard's bits shifted out.
     hash: u128,
-    shard: usize,
+    sight: Option<&'c Sight<'c>>,
     block: (Option<&'c Block>, usize),
     bucket: Bucket<'c>,
 }
 
 impl Sought<'_> {
+    /// Finds the entries among which the hash is, if it is known.
+    #[inline]
+    pub(super) fn place(&mut self) {
+        if let Some(sight) = self.sight {
+            self.bucket = sight.bucket(self.block);
+        }
+    }
+
+    /// Whether the baseline knows the object, which the next one may not.
+    pub(super) fn is_known(&self) -> bool {
+        self.sight.is_some_and(|sight| sight.knows(self.hash, self.bucket))
+    }
+
+    /// Does as [`Comparison::meet`] does, if the object is known and all there is to do is to mark that.
+    #[inline]
+    pub(super) fn pass(&self) -> bool {
+        self.sight.is_some_and(|sight| !sight.is_small && sight.meet(self.hash, self.bucket, false) != Standing::New)
+    }
+
     /// Asks for the first of the entries that are needed to meet it. Nothing else: a processor that has to find the address of a page goes on with a few
     /// instructions only.
     #[inline]
@@ -137,7 +157,7 @@ impl<'b> Comparison<'b> {
     /// `budget`: bytes of memory for the objects of both baselines.
     pub(super) fn new(baseline: &'b Baseline, budget: Option<u64>) -> Result<Self, OverBudget> {
         let misses = baseline.shards.iter().map(|_| Misses::default()).collect();
-        let shards = baseline.shards.iter().map(Shard::sight).collect();
+        let shards = baseline.shards.iter().enumerate().map(|(index, shard)| shard.sight(index)).collect();
         let comparison = Self { shards, range: baseline.range, first: baseline.range.shards().start, misses, budget: misses::Budget::new(budget) };
         comparison.budget.take(baseline.objects() * BYTES_AN_ENTRY)?;
         Ok(comparison)
@@ -155,57 +175,36 @@ impl<'b> Comparison<'b> {
 
     /// Where a hash of its range belongs. The memory is on its way then that says where its entries are.
     #[inline]
-    pub(super) fn seek(&self, hash: u128, sought: &mut Sought<'b>) {
-        let index = shard(hash).wrapping_sub(self.first) as usize;
-        let Some(shard) = self.shards.get(index) else { return };
+    pub(super) fn seek<'c>(&'c self, hash: u128, sought: &mut Sought<'c>) {
+        let Some(sight) = self.shards.get(shard(hash).wrapping_sub(self.first) as usize) else { return };
         sought.hash = hash << 8;
-        sought.shard = index;
-        sought.block = shard.block(hash << 8);
+        sought.sight = Some(sight);
+        sought.block = sight.block(hash << 8);
         sought.block.0.into_iter().for_each(prefetch);
     }
 
-    /// Finds the entries among which a hash is, if it is known.
-    #[inline]
-    pub(super) fn place(&self, sought: &mut Sought<'b>) {
-        sought.bucket = self.shards[sought.shard].bucket(sought.block);
-    }
-
-    /// Both at once, for a hash that is looked up alone.
-    pub(super) fn find(&self, hash: u128) -> Sought<'b> {
+    /// Both steps at once, for a hash that is looked up alone.
+    pub(super) fn find(&self, hash: u128) -> Sought<'_> {
         let mut sought = Sought::default();
         self.seek(hash, &mut sought);
-        self.place(&mut sought);
+        sought.place();
         sought
     }
 
-    /// As [`Self::meet`], but leaves it alone if it is new.
-    #[inline]
-    pub(super) fn meet_known(&self, sought: &Sought<'_>, alone: bool) -> Result<Option<Standing>, OverBudget> {
-        let old = &self.shards[sought.shard];
-        let standing = old.meet(sought.hash, sought.bucket, alone);
-        if standing == Standing::New {
-            return Ok(None);
-        }
-        if standing == Standing::Known && old.is_small {
-            self.misses[sought.shard].add(sought.hash, &self.budget)?;
-        }
-        Ok(Some(standing))
-    }
-
-    /// Holds an object against the baseline, and takes it into the next one. Two threads that meet the same object at the same time may both
+    /// Holds an object against the baseline, and takes it into the next one: by way of `pending`. Two threads that meet the same object at the same time may both
     /// find it known, unless `alone`.
-    #[inline]
-    pub(super) fn meet(&self, sought: &Sought<'_>, alone: bool) -> Result<Standing, OverBudget> {
-        if let Some(standing) = self.meet_known(sought, alone)? {
-            return Ok(standing);
+    pub(super) fn meet(&self, sought: &Sought<'_>, alone: bool, pending: &mut Pending) -> Result<Standing, OverBudget> {
+        let Some(sight) = sought.sight else { return Ok(Standing::New) };
+        let standing = sight.meet(sought.hash, sought.bucket, alone);
+        if standing == Standing::New || (standing == Standing::Known && sight.is_small) {
+            pending.add(sight.index, sought.hash, &self.misses, &self.budget)?;
         }
-        self.misses[sought.shard].add(sought.hash, &self.budget)?;
-        Ok(Standing::New)
+        Ok(standing)
     }
 
-    /// Whether the baseline knows an object that the next one will not.
-    pub(super) fn knows(&self, sought: &Sought<'_>) -> bool {
-        self.shards[sought.shard].knows(sought.hash, sought.bucket)
+    /// Takes in what a thread has pending.
+    pub(super) fn end(&self, pending: &mut Pending) -> Result<(), OverBudget> {
+        pending.end(&self.misses, &self.budget)
     }
 
     /// What was not in the baseline.

@@ -129,8 +129,8 @@ impl Shard {
         self.len() < SMALL
     }
 
-    /// All that is needed to look hashes up.
-    pub(super) fn sight(&self) -> Sight<'_> {
+    /// All that is needed to look hashes up. It is the shard `index` of all.
+    pub(super) fn sight(&self, index: usize) -> Sight<'_> {
         let unknown = TAG_BITS - self.tag_bits;
         Sight {
             starts: self.starts.blocks(),
@@ -138,6 +138,7 @@ impl Shard {
             known: !MET >> unknown << unknown,
             bucket_bits: self.bucket_bits,
             is_small: self.is_small(),
+            index,
         }
     }
 
@@ -265,6 +266,7 @@ pub(super) struct Sight<'s> {
     bucket_bits: u8,
     /// Whether what is met has to be kept whole.
     pub(super) is_small: bool,
+    pub(super) index: usize,
 }
 
 /// Entries that are compared whether a bucket has as many or not.

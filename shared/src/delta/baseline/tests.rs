@@ -1,6 +1,6 @@
 use std::sync::atomic::Ordering;
 
-use super::misses::{Budget, Misses};
+use super::misses::{Budget, Misses, Pending};
 use super::shard::{Bucket, Scratch, Shard, TAG_BITS};
 use super::{OverBudget, Standing};
 
@@ -19,14 +19,16 @@ fn hashes(count: usize, seed: u64) -> Vec<u128> {
 
 /// The objects that are there are held against `old`.
 fn meet(old: &Shard, there: &[u128]) -> Misses {
-    let misses = Misses::default();
+    let (misses, mut pending) = ([Misses::default()], Pending::default());
     let budget = Budget::new(None);
     for hash in there {
-        let standing = old.sight().meet(*hash, place(old, *hash), false);
+        let standing = old.sight(0).meet(*hash, place(old, *hash), false);
         if standing == Standing::New || (standing == Standing::Known && old.is_small()) {
-            assert!(misses.add(*hash, &budget).is_ok());
+            assert!(pending.add(0, *hash, &misses, &budget).is_ok());
         }
     }
+    assert!(pending.end(&misses, &budget).is_ok());
+    let [misses] = misses;
     misses
 }
 
@@ -37,12 +39,12 @@ fn run(old: Shard, there: &[u128]) -> Shard {
 }
 
 fn place(shard: &Shard, hash: u128) -> Bucket<'_> {
-    let sight = shard.sight();
+    let sight = shard.sight(0);
     sight.bucket(sight.block(hash))
 }
 
 fn knows(shard: &Shard, hash: u128) -> bool {
-    shard.sight().knows(hash, place(shard, hash))
+    shard.sight(0).knows(hash, place(shard, hash))
 }
 
 /// All there is to a shard.
@@ -102,26 +104,24 @@ fn what_is_not_met_is_gone() {
 fn an_object_that_is_met_twice_is_told() {
     let all = hashes(5000, 4);
     let shard = run(Shard::default(), &all);
-    assert_eq!(shard.sight().meet(all[7], place(&shard, all[7]), true), Standing::Known);
-    assert_eq!(shard.sight().meet(all[7], place(&shard, all[7]), true), Standing::Again);
+    assert_eq!(shard.sight(0).meet(all[7], place(&shard, all[7]), true), Standing::Known);
+    assert_eq!(shard.sight(0).meet(all[7], place(&shard, all[7]), true), Standing::Again);
 }
 
 #[test]
 fn a_new_object_twice_is_one_entry() {
-    let misses = Misses::default();
-    let budget = Budget::new(None);
-    for hash in hashes(5000, 5).into_iter().chain(hashes(100, 5)) {
-        assert!(misses.add(hash, &budget).is_ok());
-    }
-    let shard = Shard::default().next(&misses, &mut Scratch::default());
+    let all: Vec<_> = hashes(5000, 5).into_iter().chain(hashes(100, 5)).collect();
+    let shard = run(Shard::default(), &all);
     assert_eq!(shard.len(), 5000);
 }
 
 #[test]
 fn memory_is_taken_by_the_chunk_and_no_more_than_allowed() {
-    let misses = Misses::default();
+    let (misses, mut pending) = ([Misses::default()], Pending::default());
     let budget = Budget::new(Some(13_000));
-    let added = hashes(5000, 6).into_iter().take_while(|hash| misses.add(*hash, &budget).is_ok()).count();
-    assert_eq!(added, 1024);
+    let mut hashes = hashes(5000, 6).into_iter();
+    let added = hashes.by_ref().take_while(|hash| pending.add(0, *hash, &misses, &budget).is_ok()).count();
+    // A chunk, and all but the last of those that come to the next one together.
+    assert_eq!((added, misses[0].len()), (1024 + 15, 1024));
     assert!(matches!(budget.take(1), Err(OverBudget)));
 }
