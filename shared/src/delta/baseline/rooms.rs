@@ -7,7 +7,7 @@ use super::shard::Entries;
 
 /// Entries of several shards that are kept together, at least: 4 MB. Of shards that outgrow it, the memory is given back when the last of them is gone, which is
 /// how much of an old baseline there still is while the next one is made.
-pub(super) const TOGETHER: usize = 1 << 19;
+pub(super) const TOGETHER: usize = 1 << 21;
 
 /// Shards whose entries are kept together, one after the other: how many there are of all.
 pub(super) struct Room {
