@@ -160,19 +160,6 @@ pub(crate) fn prefetch<T>(at: &T) {
     let _ = at;
 }
 
-/// The same for memory that is needed only once: it takes the place of little else near the processor.
-#[inline]
-pub(crate) fn prefetch_once<T>(at: &T) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a prefetch has no effect but on time, whatever the address; this one is a reference's.
-    unsafe {
-        use std::arch::x86_64::{_MM_HINT_NTA, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_NTA>(std::ptr::from_ref(at).cast());
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = at;
-}
-
 /// Asks the system to give this memory in pages of megabytes when it is first used: of random places in small pages, a processor does not know most. Nothing
 /// but time depends on whether it does.
 pub(crate) fn want_large_pages<T>(memory: &mut [std::mem::MaybeUninit<T>]) {

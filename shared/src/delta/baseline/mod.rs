@@ -18,7 +18,7 @@ use self::shard::{Bucket, Scratch, Shard, Sight};
 use self::starts::Block;
 use super::hash::HashKey;
 use super::range::Range;
-use crate::fast::{prefetch, prefetch_once};
+use crate::fast::prefetch;
 
 /// Bytes of memory for each object of a baseline: 8, and the places of the buckets.
 pub(super) const BYTES_AN_ENTRY: u64 = 9;
@@ -131,13 +131,13 @@ impl Sought<'_> {
     /// instructions only.
     #[inline]
     pub(super) fn fetch_first(&self) {
-        self.bucket.first().into_iter().for_each(prefetch_once);
+        self.bucket.first().into_iter().for_each(prefetch);
     }
 
     /// Asks for the last of them.
     #[inline]
     pub(super) fn fetch_last(&self) {
-        self.bucket.last().into_iter().for_each(prefetch_once);
+        self.bucket.last().into_iter().for_each(prefetch);
     }
 }
 
