@@ -22,6 +22,9 @@ const ROOM: usize = 8 << 20;
 /// Bytes of rows that are worth waking the sink's thread for.
 const WORTH_WAKING: usize = 256 * 1024;
 
+/// Bytes of rows for which a parcel has room from the first one on.
+const ROOM_OF_A_FEW: usize = 4096;
+
 /// Where a row goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum To {
@@ -48,6 +51,11 @@ pub(super) struct Parcel {
 
 impl Parcel {
     pub(super) fn add(&mut self, to: To, raw: &[u8], number: u64) {
+        if self.items.is_empty() {
+            // What a block mostly has for the sink, so that little is moved as it grows.
+            self.text.reserve(ROOM_OF_A_FEW);
+            self.items.reserve(ROOM_OF_A_FEW / 256);
+        }
         let start = self.text.len();
         self.text.extend_from_slice(raw);
         // As in the file, so that it can be read again as fast.

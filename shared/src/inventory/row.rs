@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use super::Schema;
 use super::field::{canonical_time, decode_key, encode, few_digits, is_canonical_number, parse_size};
 use crate::fast;
+use crate::names::ObjectKey;
 
 /// Where something stands in a text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -123,6 +124,16 @@ impl<'a> Row<'a> {
     /// The object's key as it stands in the file, form- or percent-encoded.
     pub fn encoded_key(&self) -> &'a str {
         self.text(self.schema.key)
+    }
+
+    /// The object's key as manifests want it: see [`ObjectKey::encode`].
+    pub fn manifest_key(&self) -> Cow<'a, str> {
+        let encoded = self.encoded_key();
+        // What neither encoding touches is the same in both.
+        if encoded.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte)) {
+            return Cow::Borrowed(encoded);
+        }
+        Cow::Owned(ObjectKey::from_plain(self.key()).encode().as_str().to_owned())
     }
 
     /// The version; empty where there is no such column, and for a null version.

@@ -20,7 +20,7 @@ use crate::config::Route;
 use crate::delta::Sink;
 use crate::inventory::Row;
 use crate::large::Parts;
-use crate::names::{EncodedKey, ObjectKey};
+use crate::names::ObjectKey;
 
 /// A data file is ended once it has this many bytes.
 const FILE: u64 = 256 * 1024 * 1024;
@@ -130,8 +130,8 @@ impl Sink for Author {
         if !self.writes_rows {
             return Ok(());
         }
-        let key = encoded(&row.key());
-        let line = [self.route.source_bucket.as_str(), key.as_str()];
+        let key = row.manifest_key();
+        let line = [self.route.source_bucket.as_str(), key.as_ref()];
         // Taken, though too large for a copy job: then there is one for such objects.
         match row.size() {
             Some(bytes) if bytes > COPY_OBJECT_LIMIT => {
@@ -152,15 +152,11 @@ impl Sink for Author {
         }
         if *reason == Reason::Archived && self.is_to_be_restored(row) {
             self.restore.add(Count { objects: 1, bytes: size.unwrap_or_default() });
-            self.restore_files.line(&[self.route.source_bucket.as_str(), encoded(&row.key()).as_str()])?;
+            self.restore_files.line(&[self.route.source_bucket.as_str(), row.manifest_key().as_ref()])?;
         }
         let size = size.map(|size| size.to_string()).unwrap_or_default();
-        self.left_out.line(&[encoded(&row.key()).as_str(), reason.as_str(), &size])
+        self.left_out.line(&[row.manifest_key().as_ref(), reason.as_str(), &size])
     }
-}
-
-fn encoded(key: &str) -> EncodedKey {
-    ObjectKey::from_plain(key).encode()
 }
 
 /// CSV files, one after the other. No field of ours needs quotes: keys are percent-encoded.

@@ -11,7 +11,6 @@ use transship::delta::{
     Baseline, CarryOver, DeltaError, HashKey, Input, Outcome, Progress, Range, Sink, Verdict, difference, ranges,
 };
 use transship::inventory::Row;
-use transship::names::ObjectKey;
 use transship::plan::{Reason, verdict};
 
 use crate::Failure;
@@ -192,7 +191,7 @@ impl Sink for Rows<'_> {
         self.watch.take(row);
         match &mut self.out {
             Some(out) => {
-                writeln!(out.changed, "{},{}", row.bucket(), ObjectKey::from_plain(row.key()).encode().as_str())
+                writeln!(out.changed, "{},{}", row.bucket(), row.manifest_key())
             }
             None => Ok(()),
         }

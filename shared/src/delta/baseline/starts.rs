@@ -129,6 +129,19 @@ fn count(counts: u128, index: usize) -> u8 {
     (counts >> (4 * index)) as u8 & FULLEST
 }
 
+/// The bits of the counts that stand before each.
+const BEFORE: [[u64; 2]; COUNTS] = {
+    let mut before = [[0; 2]; COUNTS];
+    let mut index = 0;
+    while index < COUNTS {
+        let bits: u128 = (1 << (4 * index)) - 1;
+        #[allow(clippy::cast_possible_truncation)] // cut into words
+        (before[index] = [bits as u64, (bits >> 64) as u64]);
+        index += 1;
+    }
+    before
+};
+
 impl Block {
     fn of(start: u32, counts: &[u8; COUNTS]) -> Self {
         let [first, second, third] = eights(counts).map(|counts| packed(u64::from_le_bytes(counts)));
@@ -161,9 +174,9 @@ impl Block {
     #[inline]
     pub(super) fn bucket(&self, index: usize) -> std::ops::Range<u32> {
         let counts = self.counts();
-        let before = counts & ((1 << (4 * index)) - 1);
+        let [low, high] = BEFORE.get(index).copied().unwrap_or([u64::MAX; 2]);
         #[allow(clippy::cast_possible_truncation)] // cut into words
-        let sum = sum(before as u64, (before >> 64) as u64);
+        let sum = sum(counts as u64 & low, (counts >> 64) as u64 & high);
         let start = self.start.saturating_add(sum);
         start..start.saturating_add(count(counts, index).into())
     }
