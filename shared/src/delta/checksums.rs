@@ -7,8 +7,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::md5::{self, State};
 
-/// Bytes of a piece: whole blocks of MD5. zlib-rs is faster if it has much at once; ISA-L's reader takes 16 KB at a time.
-pub(super) const PIECE: usize = if cfg!(feature = "isal") { 128 * 1024 } else { 128 * 1024 };
+/// Bytes of a piece: whole blocks of MD5. zlib-rs is faster if it has much at once.
+pub(super) const PIECE: usize = 128 * 1024;
 
 /// Pieces of each file that may wait, on average.
 const WAITING: usize = 1;

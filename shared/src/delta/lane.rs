@@ -195,8 +195,7 @@ impl Found {
 
     /// What is to be done about any other row.
     fn meet<'a>(&mut self, run: Run<'a>, text: &[u8], row: &Row<'_>, waiting: &Waiting<'a>) -> Result<(), Stop> {
-        let sought =
-            if waiting.sought.is_known() { waiting.sought } else { self.settle(run, row, waiting)? };
+        let sought = if waiting.sought.is_known() { waiting.sought } else { self.settle(run, row, waiting)? };
         self.decide(run, text, row, waiting, &sought)
     }
 
@@ -290,9 +289,13 @@ impl Run<'_> {
 /// As `==`, for short texts of which most are the same: without a call.
 #[inline]
 fn are_same(one: &[u8], other: &[u8]) -> bool {
-    let (Some(last), Some(last_of_other)) = (one.last_chunk::<8>(), other.last_chunk::<8>()) else { return one == other };
+    let (Some(last), Some(last_of_other)) = (one.last_chunk::<8>(), other.last_chunk::<8>()) else {
+        return one == other;
+    };
+    let word = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
     let words = one.as_chunks::<8>().0.iter().zip(other.as_chunks::<8>().0);
-    one.len() == other.len() && words.fold(last == last_of_other, |all, (one, other)| all & (one == other))
+    let differ = words.fold(word(last) ^ word(last_of_other), |all, (one, other)| all | (word(one) ^ word(other)));
+    one.len() == other.len() && differ == 0
 }
 
 impl Batch<'_, '_> {
@@ -363,5 +366,25 @@ impl Batch<'_, '_> {
     /// Looks up all that are waiting.
     fn finish(&mut self) -> Result<(), Stop> {
         (0..3).try_for_each(|_| self.step())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::are_same;
+
+    #[test]
+    fn a_name_is_another_wherever_it_differs() {
+        let name = b"a-name-of-a-bucket-of-63-characters-which-is-as-long-as-it-gets";
+        for length in 0..=name.len() {
+            let name = &name[..length];
+            assert!(are_same(name, name));
+            for at in 0..length {
+                let mut other = name.to_vec();
+                other[at] = b'x';
+                assert!(!are_same(name, &other) && !are_same(&other, name), "{length} {at}");
+                assert!(!are_same(name, &name[..at]) && !are_same(&name[at..], &name[..at]));
+            }
+        }
     }
 }

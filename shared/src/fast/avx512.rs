@@ -92,7 +92,8 @@ fn parts(bytes: &[u8], keys: &[Block]) -> Parts {
     for (block, keys) in first.iter().enumerate() {
         let left = bytes.len().saturating_sub(64 * block);
         // SAFETY: only bytes of the slice are read; they need not be aligned.
-        let words = unsafe { _mm512_maskz_loadu_epi8(first_bits(left), bytes.as_ptr().wrapping_add(64 * block).cast()) };
+        let words =
+            unsafe { _mm512_maskz_loadu_epi8(first_bits(left), bytes.as_ptr().wrapping_add(64 * block).cast()) };
         sums = with_block(sums, words, keys, if left > 0 { u8::MAX } else { 0 });
     }
     let mut at = 64 * AT_ONCE;

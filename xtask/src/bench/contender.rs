@@ -20,6 +20,8 @@ pub(super) enum Kind {
     Exact,
     /// Another, comparing hashes.
     Hashing,
+    /// The same, but it reads the second report only: it is given the first one's hashes.
+    GivenHashes,
 }
 
 /// Where the keys that a contender found stand.
@@ -82,7 +84,7 @@ impl Peer {
         match self {
             Self::DuckdbExact => ("duckdb-exact", "DuckDB, exact", Kind::Exact),
             Self::DuckdbHash => ("duckdb-hash", "DuckDB, 64-bit hash", Kind::Hashing),
-            Self::DuckdbPersisted => ("duckdb-persisted", "DuckDB, given a file of 64-bit hashes", Kind::Hashing),
+            Self::DuckdbPersisted => ("duckdb-persisted", "DuckDB, given a file of 64-bit hashes", Kind::GivenHashes),
             Self::PolarsExact => ("polars-exact", "Polars, exact", Kind::Exact),
             Self::ChdbExact => ("chdb-exact", "chDB, exact", Kind::Exact),
             Self::ChdbHash128 => ("chdb-hash128", "chDB, 128-bit hash", Kind::Hashing),

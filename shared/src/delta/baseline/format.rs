@@ -4,8 +4,8 @@ use std::io::{self, Read, Write};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{channel, sync_channel};
 
-use super::rooms::{NextRoom, TOGETHER, rooms, with_rooms};
-use super::shard::{Entries, MOST_BUCKET_BITS, Shard, TAG_BITS};
+use super::rooms::{Entries, NextRoom, rooms, with_rooms};
+use super::shard::{MOST_BUCKET_BITS, Shard, TAG_BITS};
 use super::starts::{FULLEST, Starts};
 use super::{Baseline, Range};
 use crate::delta::hash::{HashKey, Running};
@@ -15,6 +15,8 @@ const VERSION: u32 = 2;
 /// Of the label, bytes.
 const LONGEST_LABEL: usize = 4096;
 const BLOCK: usize = 64 * 1024;
+/// Objects for which blocks are made on a thread of its own.
+const WORTH_A_THREAD: u64 = 1 << 19;
 /// Blocks that may wait to be written.
 const BLOCKS_AHEAD: usize = 8;
 
@@ -71,7 +73,7 @@ impl Baseline {
             out.put(&shard.len().to_le_bytes())?;
         }
         out.sum()?;
-        if self.objects() < TOGETHER as u64 {
+        if self.objects() < WORTH_A_THREAD {
             self.blocks(&mut |block| out.inner.write_all(&block).map(|()| block))?;
             return out.inner.flush();
         }
@@ -81,7 +83,9 @@ impl Baseline {
             let (give_back, spare) = channel();
             scope.spawn(move || {
                 let cut_off = |_| io::Error::from(io::ErrorKind::BrokenPipe);
-                self.blocks(&mut |block| send.send(block).map(|()| spare.try_recv().unwrap_or_default()).map_err(cut_off))
+                self.blocks(&mut |block| {
+                    send.send(block).map(|()| spare.try_recv().unwrap_or_default()).map_err(cut_off)
+                })
             });
             receive.iter().try_for_each(|block: Vec<u8>| {
                 out.inner.write_all(&block)?;

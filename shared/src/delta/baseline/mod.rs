@@ -158,7 +158,13 @@ impl<'b> Comparison<'b> {
     pub(super) fn new(baseline: &'b Baseline, budget: Option<u64>) -> Result<Self, OverBudget> {
         let misses = baseline.shards.iter().map(|_| Misses::default()).collect();
         let shards = baseline.shards.iter().enumerate().map(|(index, shard)| shard.sight(index)).collect();
-        let comparison = Self { shards, range: baseline.range, first: baseline.range.shards().start, misses, budget: misses::Budget::new(budget) };
+        let comparison = Self {
+            shards,
+            range: baseline.range,
+            first: baseline.range.shards().start,
+            misses,
+            budget: misses::Budget::new(budget),
+        };
         comparison.budget.take(baseline.objects() * BYTES_AN_ENTRY)?;
         Ok(comparison)
     }

@@ -4,14 +4,12 @@
 //! the entry; its highest bit says whether the object was met in this run. `tag_bits` is less than 63 for one run after a shard has grown
 //! past a power of two: the old entries are a bit short for the larger number of buckets then, until they are met again.
 
-use std::ops::Deref;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Standing;
 use super::misses::Misses;
+use super::rooms::Entries;
 use super::starts::{Block, Blocks, FULLEST, Starts};
-use crate::fast;
 
 /// An object that was met.
 const MET: u64 = 1 << 63;
@@ -37,79 +35,6 @@ pub(super) struct Shard {
 pub(super) struct Scratch {
     starts: Starts,
     entries: Vec<u64>,
-}
-
-/// The entries of a shard, of memory that several shards may share: rows meet entries anywhere, and in large pieces of memory the processor finds
-/// its way faster. It is given back when the last of them is gone.
-#[derive(Default)]
-pub(super) struct Entries {
-    memory: Arc<Vec<AtomicU64>>,
-    place: std::ops::Range<usize>,
-    /// Where the place of those begins that may stand behind it.
-    room: usize,
-}
-
-/// Entries that may come to a shard before it needs other memory: so many for each.
-const SPARE: usize = 128;
-
-impl Entries {
-    /// Room for shards of so many entries, and what may come to them: memory that the system has given, filled with nothing.
-    pub(super) fn room(entries: usize) -> Vec<AtomicU64> {
-        let mut memory = Vec::with_capacity(Self::with_spare(entries));
-        fast::want_large_pages(memory.spare_capacity_mut());
-        memory.resize_with(memory.capacity(), AtomicU64::default);
-        memory
-    }
-
-    /// The room that so many entries take with what may come to them.
-    fn with_spare(entries: usize) -> usize {
-        entries + entries / SPARE
-    }
-
-    /// The place of the next shard's entries in such memory, of which so much is used.
-    pub(super) fn cut_at<'m>(
-        memory: &'m mut [AtomicU64],
-        used: &mut usize,
-        entries: usize,
-    ) -> Option<&'m mut [AtomicU64]> {
-        let start = std::mem::replace(used, *used + Self::with_spare(entries));
-        memory.get_mut(start..start + entries)
-    }
-
-    /// Cuts memory that was filled into shards' parts, of these lengths.
-    pub(super) fn cut(memory: Vec<AtomicU64>, lengths: impl Iterator<Item = usize>) -> impl Iterator<Item = Self> {
-        let memory = Arc::new(memory);
-        let mut start = 0;
-        lengths.map(move |length| {
-            let place = start..start + length;
-            start += Self::with_spare(length);
-            Self { memory: Arc::clone(&memory), place, room: start }
-        })
-    }
-
-    /// The same memory with other entries, if it has room for them.
-    fn filled(&self, entries: &[u64]) -> Option<Self> {
-        let place = self.place.start..self.place.start + entries.len();
-        let room = self.memory.get(self.place.start..self.room)?.get(..entries.len())?;
-        room.iter().zip(entries).for_each(|(place, entry)| place.store(*entry, Ordering::Relaxed));
-        Some(Self { memory: Arc::clone(&self.memory), place, room: self.room })
-    }
-}
-
-impl Deref for Entries {
-    type Target = [AtomicU64];
-
-    #[inline]
-    fn deref(&self) -> &[AtomicU64] {
-        self.memory.get(self.place.clone()).unwrap_or_default()
-    }
-}
-
-impl From<Vec<AtomicU64>> for Entries {
-    fn from(memory: Vec<AtomicU64>) -> Self {
-        let (place, room) = (0..memory.len(), memory.len());
-        Self { memory: Arc::new(memory), place, room }
-    }
 }
 
 impl Default for Shard {

@@ -61,7 +61,7 @@ impl Starts {
     pub(super) fn extend(&mut self, counts: &[u8]) {
         let until_whole = (COUNTS - self.buckets % COUNTS) % COUNTS;
         let (first, others) = counts.split_at_checked(until_whole).unwrap_or((counts, &[]));
-        first.iter().for_each(|count| self.push(*count));
+        self.push_all(first);
         let (whole, last) = others.as_chunks::<COUNTS>();
         let mut start = self.entries();
         self.blocks.reserve(whole.len() + 1);
@@ -71,7 +71,13 @@ impl Starts {
             self.blocks.push(block);
         }
         self.buckets += whole.len() * COUNTS;
-        last.iter().for_each(|count| self.push(*count));
+        self.push_all(last);
+    }
+
+    fn push_all(&mut self, counts: &[u8]) {
+        for count in counts {
+            self.push(*count);
+        }
     }
 
     /// Entries of all buckets.
