@@ -78,6 +78,20 @@ pub(super) fn is_canonical_number(digits: &[u8]) -> bool {
     !matches!(digits, [b'0', _, ..])
 }
 
+/// Whether there are only letters, digits and dashes. All are looked at, so that nothing is decided before the end.
+pub(super) fn is_alphanumeric(text: &[u8]) -> bool {
+    const IS: [bool; 256] = {
+        let mut is = [false; 256];
+        let mut byte = 0_u8;
+        while byte < 128 {
+            is[byte as usize] = byte.is_ascii_alphanumeric() || byte == b'-';
+            byte += 1;
+        }
+        is
+    };
+    text.iter().fold(true, |all, byte| all & IS[usize::from(*byte)])
+}
+
 /// The number at `place`, if it has up to eight digits, which are taken all at once. None, if it is not that.
 #[inline]
 pub(super) fn few_digits(text: &[u8], place: Span) -> Option<u64> {
@@ -136,6 +150,15 @@ mod tests {
             assert_eq!(decode_key(&encoded).unwrap(), text);
             assert!(!encoded.contains('"'));
         }
+    }
+
+    #[test]
+    fn letters_digits_and_dashes_are_told_from_all_else() {
+        for byte in 0..=255_u8 {
+            let expected = byte == b'-' || byte.is_ascii_alphanumeric();
+            assert_eq!(is_alphanumeric(&[b'a', byte, b'0']), expected, "{byte}");
+        }
+        assert!(is_alphanumeric(b""));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::Schema;
-use super::field::{canonical_time, decode_key, encode, few_digits, is_canonical_number, parse_size};
+use super::field::{canonical_time, decode_key, encode, few_digits, is_alphanumeric, is_canonical_number, parse_size};
 use crate::fast;
 use crate::names::ObjectKey;
 
@@ -214,7 +214,11 @@ impl<'a> Row<'a> {
 
     /// The size, and the key, decoded, if it is not canonical.
     fn readable(&self) -> Result<(Option<u64>, Option<Cow<'a, str>>), RowError> {
-        let size = parse_size(self.field(self.schema.size))?;
+        let place = field(self.opens, self.schema.size);
+        let size = match few_digits(self.text, place) {
+            None => parse_size(place.of(self.text))?,
+            few => few,
+        };
         let encoded = self.field(self.schema.key);
         if encoded.is_empty() {
             return Err(RowError::NoKey);
@@ -240,7 +244,7 @@ impl<'a> Row<'a> {
             && self.is_plain
             && is_canonical_number(digits)
             && matches!(time, Cow::Borrowed(_))
-            && etag.iter().filter(|byte| byte.is_ascii_alphanumeric() || **byte == b'-').count() == etag.len();
+            && is_alphanumeric(etag);
         if is_canonical {
             return Ok(None);
         }
