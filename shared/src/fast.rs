@@ -1,11 +1,15 @@
-//! What vector instructions do faster than any portable code, where the processor has them. With `avx2` and `avx512`, the only module with `unsafe`, which
+//! What vector instructions do faster than any portable code, where the processor has them. With `avx2`, `avx512` and `isal`, the only module with `unsafe`, which
 //! is there to call what was compiled for such a processor once it is known to be one, to load and store vectors in slices of known length, to prefetch, and to ask for
 //! large pages. Every function has a twin in `portable`, which tests and fuzz targets hold it against. Calls nothing of AWS.
 #![allow(unsafe_code, reason = "calling functions of a target feature, vector loads and prefetching have no safe form")]
 
+#[cfg(feature = "isal")]
+mod isal;
 mod marks;
 mod portable;
 
+#[cfg(feature = "isal")]
+pub(crate) use isal::Isal;
 pub(crate) use marks::Marks;
 
 /// Marks what these blocks of a text are.
@@ -114,37 +118,6 @@ pub(crate) fn md5(state: &mut [[u32; 16]; 4], streams: &[&[[u8; 64]]; 16], sines
     }
     let _ = (state, streams, sines);
     false
-}
-
-/// ISA-L's decoder, which any thread may go on with.
-#[cfg(feature = "isal")]
-pub(crate) struct Isal<R: std::io::Read>(Box<isal::read::GzipDecoder<R>>);
-
-// SAFETY: it points into itself, for which it is boxed, and into what it was last asked to read into, where it does not look when it is asked again; none of that
-// belongs to a thread.
-#[cfg(feature = "isal")]
-unsafe impl<R: std::io::Read + Send> Send for Isal<R> {}
-
-#[cfg(feature = "isal")]
-impl<R: std::io::Read> Isal<R> {
-    pub(crate) fn new(compressed: R) -> Self {
-        Self(Box::new(isal::read::GzipDecoder::new(compressed)))
-    }
-
-    pub(crate) fn get_ref(&self) -> &R {
-        self.0.get_ref()
-    }
-
-    pub(crate) fn get_mut(&mut self) -> &mut R {
-        self.0.get_ref_mut()
-    }
-}
-
-#[cfg(feature = "isal")]
-impl<R: std::io::Read> std::io::Read for Isal<R> {
-    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
-        self.0.read(into)
-    }
 }
 
 /// Asks for the memory of `at`, and does not wait for it.

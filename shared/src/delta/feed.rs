@@ -96,19 +96,9 @@ impl BufRead for Feed<'_> {
 }
 
 impl Read for Feed<'_> {
-    /// Fills all of `into` while there is anything: ISA-L's reader takes a short read for a lack of input.
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let mut filled = 0;
-        while filled < into.len() {
-            let bytes = self.fill_buf()?;
-            if bytes.is_empty() {
-                break;
-            }
-            let length = bytes.len().min(into.len() - filled);
-            into[filled..filled + length].copy_from_slice(&bytes[..length]);
-            self.consume(length);
-            filled += length;
-        }
-        Ok(filled)
+        let length = self.fill_buf()?.read(into)?;
+        self.consume(length);
+        Ok(length)
     }
 }
