@@ -1,5 +1,5 @@
 //! The floor: reading and inflating a report's data files and nothing else, not even their MD5. No difference can be found
-//! faster with the same decompressor. Reads local files only.
+//! much faster with the same decompressor. Reads local files only.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
