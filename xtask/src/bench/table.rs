@@ -109,6 +109,11 @@ impl Results {
                 HASHING,
                 times(hashing, baseline),
             ),
+            (
+                "the same of the one that is given a file of hashes, if that is to count",
+                HASHING,
+                times(self.fastest(Kind::GivenHashes), baseline),
+            ),
             ("both reports read, times faster than the fastest exact peer", BOTH, times(exact, both)),
             (
                 "against a baseline, times less memory than the leanest exact peer",
@@ -125,10 +130,6 @@ impl Results {
             if reached.is_some() {
                 aim_line(page, &format!("{aim}: at least {least}"), reached, |reached| reached >= least);
             }
-        }
-        if let Some(given) = times(self.fastest(Kind::GivenHashes), baseline) {
-            let line = "against a baseline, times faster than the hashing peer that is given a file of hashes";
-            let _ = writeln!(page, "| {line} | {given:.2} | no aim |");
         }
         for step in &self.scale {
             let ours = step.outcomes.iter().find(|outcome| outcome.contender.kind == Kind::Baseline);
