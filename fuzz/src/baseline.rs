@@ -86,7 +86,7 @@ pub fn stored() -> &'static [u8] {
             source: &report,
             schema: &Schema::of(&columns).unwrap(),
             bucket: "bucket",
-            select: &|_| Verdict::Take,
+            select: None,
             carry_over: &CarryOver::new(&key()),
             threads: 1,
             budget: None,

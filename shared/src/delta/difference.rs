@@ -45,6 +45,9 @@ pub enum Verdict {
     PassOver(u8),
 }
 
+/// Says whether a run takes an object.
+pub type Select<'a> = &'a (dyn Fn(&Row<'_>) -> Verdict + Sync + 'a);
+
 /// How far a run has come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Progress {
@@ -64,8 +67,8 @@ pub struct Input<'a> {
     pub schema: &'a Schema,
     /// The bucket that every row has to be of.
     pub bucket: &'a str,
-    /// Which objects are taken; asked of every row, on several threads.
-    pub select: &'a (dyn Fn(&Row<'_>) -> Verdict + Sync),
+    /// Which objects are taken, if not all; asked of every row, on several threads.
+    pub select: Option<Select<'a>>,
     /// Keys that are taken even if unchanged.
     pub carry_over: &'a CarryOver,
     /// Threads that read files: as many as there are processors. Together they have sixteen files open, or a few more where sixteen do not divide

@@ -258,13 +258,19 @@ impl Found {
 
 impl Run<'_> {
     /// Whether a row is of the right bucket.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "asked of every row")]
     fn check(&self, row: &Row<'_>) -> Result<(), Stop> {
         if are_same(row.bucket_bytes(), self.input.bucket.as_bytes()) {
             return Ok(());
         }
+        Err(self.of_another_bucket(row))
+    }
+
+    #[cold]
+    fn of_another_bucket(&self, row: &Row<'_>) -> Stop {
         let (found, expected) = (crate::names::excerpt(row.bucket()), self.input.bucket.to_owned());
-        Err(Stop::row(row)(RowError::Bucket { found, expected }))
+        Stop::row(row)(RowError::Bucket { found, expected })
     }
 
     /// Reads a row. Says whether it is in this run's range.
@@ -281,13 +287,14 @@ impl Run<'_> {
 
     #[inline]
     fn choose(&self, row: &Row<'_>, waiting: &mut Waiting<'_>) {
-        waiting.verdict = (self.input.select)(row);
+        waiting.verdict = self.input.select.map_or(Verdict::Take, |select| select(row));
         waiting.carried = !self.input.carry_over.is_empty() && self.input.carry_over.contains(&row.key());
     }
 }
 
 /// As `==`, for short texts of which most are the same: without a call.
-#[inline]
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "asked of every row")]
 fn are_same(one: &[u8], other: &[u8]) -> bool {
     let (Some(last), Some(last_of_other)) = (one.last_chunk::<8>(), other.last_chunk::<8>()) else {
         return one == other;

@@ -22,7 +22,7 @@ mod workers;
 
 pub use baseline::{Baseline, BaselineError};
 pub use carry_over::CarryOver;
-pub use difference::{Input, Outcome, Progress, Sink, Source, Verdict, difference};
+pub use difference::{Input, Outcome, Progress, Select, Sink, Source, Verdict, difference};
 pub use error::{DeltaError, Problem};
 pub use file::DECODER;
 pub use hash::HashKey;

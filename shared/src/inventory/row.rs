@@ -129,9 +129,14 @@ impl<'a> Row<'a> {
     /// The object's key as manifests want it: see [`ObjectKey::encode`].
     pub fn manifest_key(&self) -> Cow<'a, str> {
         let encoded = self.encoded_key();
-        // What neither encoding touches is the same in both.
-        if encoded.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte)) {
-            return Cow::Borrowed(encoded);
+        // Of keys in their one form, manifests want a space, an asterisk and a tilde otherwise, and all else as it is.
+        let bytes = encoded.as_bytes();
+        let is_otherwise = || memchr::memchr(b'*', bytes).is_some() || memchr::memmem::find(bytes, b"%7E").is_some();
+        if fast::canonical(bytes).is_some() && !is_otherwise() {
+            return match memchr::memchr(b'+', bytes) {
+                Some(_) => Cow::Owned(encoded.replace('+', "%20")),
+                None => Cow::Borrowed(encoded),
+            };
         }
         Cow::Owned(ObjectKey::from_plain(self.key()).encode().as_str().to_owned())
     }

@@ -105,7 +105,7 @@ impl Task {
             schema: &self.schema,
             bucket: self.route.source_bucket.as_str(),
             // Where nothing is set, nothing is asked.
-            select: if self.selection.is_plain() { &verdict } else { &select },
+            select: Some(if self.selection.is_plain() { &verdict } else { &select }),
             carry_over: &self.carry_over,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             budget: Some(self.memory),

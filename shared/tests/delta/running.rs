@@ -70,16 +70,16 @@ fn a_row_that_is_there_twice_is_counted() {
 fn an_object_left_out_is_taken_when_it_is_no_longer() {
     let report = Report::from_texts(&COLUMNS, &[row("a") + &row("b")], 1);
     let without_b = |row: &Row<'_>| if row.key() == "b" { Verdict::LeaveOut(9) } else { Verdict::Take };
-    let (first, taken) = Run { select: &without_b, ..Run::default() }.go(&report, empty()).unwrap();
+    let (first, taken) = Run { select: Some(&without_b), ..Run::default() }.go(&report, empty()).unwrap();
     assert_eq!((first.next.objects(), taken.left_out), (1, vec![("b".to_owned(), 9)]));
     let (second, taken) = Run::default().go(&report, first.next).unwrap();
     assert_eq!(taken.changed, ["b"]);
     // It could not be taken now, but was: it stays as it is.
-    let (third, taken) = Run { select: &without_b, ..Run::default() }.go(&report, second.next).unwrap();
+    let (third, taken) = Run { select: Some(&without_b), ..Run::default() }.go(&report, second.next).unwrap();
     assert_eq!((third.next.objects(), third.unchanged, third.gone, taken.left_out), (2, 2, 0, Vec::new()));
     // Unless nobody knows whether it was copied: then it leaves the baseline, and yet it is not gone.
     let carried = ["b".to_owned()];
-    let run = Run { select: &without_b, carried: &carried, ..Run::default() };
+    let run = Run { select: Some(&without_b), carried: &carried, ..Run::default() };
     let (fourth, taken) = run.go(&report, third.next).unwrap();
     assert_eq!((fourth.next.objects(), fourth.unchanged, fourth.gone), (1, 1, 0));
     assert_eq!(taken.left_out, vec![("b".to_owned(), 9)]);
@@ -89,7 +89,7 @@ fn an_object_left_out_is_taken_when_it_is_no_longer() {
 fn an_object_passed_over_is_only_counted_and_stays_if_it_was_taken() {
     let report = Report::from_texts(&COLUMNS, &[row("a") + &row("b")], 1);
     let without_b = |row: &Row<'_>| if row.key() == "b" { Verdict::PassOver(40) } else { Verdict::Take };
-    let run = Run { select: &without_b, ..Run::default() };
+    let run = Run { select: Some(&without_b), ..Run::default() };
     let (first, taken) = run.go(&report, empty()).unwrap();
     assert_eq!((first.next.objects(), first.left_out[40], taken.left_out), (1, 1, Vec::new()));
     let (second, taken) = Run::default().go(&report, first.next).unwrap();
@@ -98,6 +98,19 @@ fn an_object_passed_over_is_only_counted_and_stays_if_it_was_taken() {
     assert_eq!((third.next.objects(), third.unchanged, third.left_out[40], third.gone), (2, 1, 1, 0));
     let (fourth, taken) = Run::default().go(&report, third.next).unwrap();
     assert_eq!((fourth.unchanged, taken.changed), (2, Vec::<String>::new()), "it was taken, and has not changed since");
+}
+
+#[test]
+fn where_nobody_is_asked_all_are_taken() {
+    let report = large(3, 2_000);
+    let all = |_: &Row<'_>| Verdict::Take;
+    let (asked, of_asked) = Run { select: Some(&all), ..Run::default() }.go(&report, empty()).unwrap();
+    let (outcome, taken) = Run { select: None, ..Run::default() }.go(&report, empty()).unwrap();
+    assert_eq!((outcome.changed, taken.changed.len()), (outcome.rows, 6_000));
+    assert_eq!((outcome.bytes, taken), (asked.bytes, of_asked));
+    assert_eq!(stored(&outcome.next), stored(&asked.next));
+    let (again, taken) = Run { select: None, ..Run::default() }.go(&report, outcome.next).unwrap();
+    assert_eq!((again.unchanged, taken), (again.rows, Taken::default()));
 }
 
 #[test]

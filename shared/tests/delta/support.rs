@@ -10,7 +10,7 @@ use md5::{Digest, Md5};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use transship::delta::{
-    Baseline, CarryOver, DeltaError, HashKey, Input, Outcome, Progress, Range, Sink, Source, Verdict, difference,
+    Baseline, CarryOver, DeltaError, HashKey, Input, Outcome, Progress, Range, Select, Sink, Source, Verdict, difference,
 };
 use transship::inventory::{DataFile, Row, Schema};
 
@@ -336,12 +336,12 @@ pub(crate) struct Run<'a> {
     pub(crate) carried: &'a [String],
     pub(crate) budget: Option<u64>,
     pub(crate) cancel: bool,
-    pub(crate) select: &'a (dyn Fn(&Row<'_>) -> Verdict + Sync),
+    pub(crate) select: Option<Select<'a>>,
 }
 
 impl Default for Run<'_> {
     fn default() -> Self {
-        Self { threads: 2, carried: &[], budget: None, cancel: false, select: &selection }
+        Self { threads: 2, carried: &[], budget: None, cancel: false, select: Some(&selection) }
     }
 }
 

@@ -38,13 +38,16 @@ impl Watch {
         Self { keys: keys.to_vec(), ..Self::default() }
     }
 
-    #[inline]
+    /// Whether it looks out for any.
+    pub(crate) fn is_set(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
     fn is_watched(&self, row: &Row<'_>) -> bool {
-        !self.keys.is_empty() && self.keys.iter().any(|key| *key == row.key())
+        self.keys.iter().any(|key| *key == row.key())
     }
 
     /// Every row of a report passes here.
-    #[inline]
     pub(crate) fn see(&self, which: Which, row: &Row<'_>) {
         if self.is_watched(row) {
             self.note(which, row);

@@ -141,15 +141,16 @@ impl Session<'_> {
         baseline: Baseline,
         sink: &mut dyn Sink,
     ) -> Result<Outcome, DeltaError> {
+        let select = |row: &Row<'_>| {
+            self.watch.see(which, row);
+            if self.arguments.as_planned { verdict(row) } else { Verdict::Take }
+        };
         let input = Input {
             files: &report.files,
             source: report,
             schema: &report.schema,
             bucket: &report.bucket,
-            select: &|row| {
-                self.watch.see(which, row);
-                if self.arguments.as_planned { verdict(row) } else { Verdict::Take }
-            },
+            select: (self.arguments.as_planned || self.watch.is_set()).then_some(&select),
             carry_over: &CarryOver::new(baseline.key()),
             threads: self.threads,
             budget: self.budget().map(|budget| budget.saturating_sub(64 << 20)),

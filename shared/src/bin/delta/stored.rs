@@ -1,7 +1,7 @@
 //! A baseline in a local folder: its key, and a file for each part of it.
 
 use std::fs::{self, File};
-use std::io::{BufReader, BufWriter, Read};
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use transship::delta::{Baseline, DeltaError, HashKey, Range};
@@ -43,15 +43,15 @@ impl Folder {
     pub(crate) fn read(&self, range: Range, bucket: &str) -> Result<Baseline, Failure> {
         let parts: Vec<_> = Range::all(self.parts).collect();
         let open = |part| -> std::io::Result<Box<dyn Read>> {
-            Ok(Box::new(BufReader::with_capacity(1 << 18, File::open(self.part(part))?)))
+            Ok(Box::new(BufReader::new(File::open(self.part(part))?)))
         };
         Ok(Baseline::read_parts(range, &parts, open, &self.key, bucket).map_err(DeltaError::from)?)
     }
 
     pub(crate) fn write(&self, baseline: &Baseline, bucket: &str) -> Result<(), Failure> {
         let path = self.part(baseline.range());
-        let file = File::create(&path).map_err(Failure::at(&path))?;
-        baseline.write_to(bucket, &mut BufWriter::with_capacity(1 << 18, file)).map_err(Failure::at(&path))
+        let mut file = File::create(&path).map_err(Failure::at(&path))?;
+        baseline.write_to(bucket, &mut file).map_err(Failure::at(&path))
     }
 
     /// Makes it one that can be read: the last thing that is written.

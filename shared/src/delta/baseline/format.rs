@@ -60,22 +60,10 @@ impl Baseline {
         if label.len() > LONGEST_LABEL {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "the label of a baseline has 4,096 bytes at most"));
         }
-        let mut out = Checked { inner: out, sum: self.key.of_bytes().start() };
-        out.put(MAGIC)?;
-        out.put(&VERSION.to_le_bytes())?;
-        out.put(&fingerprint(&self.key).to_le_bytes())?;
-        out.put(&number(label.len())?.to_le_bytes())?;
-        out.put(label.as_bytes())?;
-        out.put(&self.range.index().to_le_bytes())?;
-        out.put(&self.range.of().to_le_bytes())?;
-        for shard in &self.shards {
-            out.put(&[shard.bucket_bits, shard.tag_bits])?;
-            out.put(&shard.len().to_le_bytes())?;
-        }
-        out.sum()?;
+        out.write_all(&self.header(label)?)?;
         if self.objects() < WORTH_A_THREAD {
-            self.blocks(&mut |block| out.inner.write_all(&block).map(|()| block))?;
-            return out.inner.flush();
+            self.blocks(&mut |block| out.write_all(&block).map(|()| block))?;
+            return out.flush();
         }
         // While a block is written, the next ones are made, in the memory of those before.
         std::thread::scope(|scope| {
@@ -88,13 +76,32 @@ impl Baseline {
                 })
             });
             receive.iter().try_for_each(|block: Vec<u8>| {
-                out.inner.write_all(&block)?;
+                out.write_all(&block)?;
                 // Nobody takes it back once all are made.
                 let _ = give_back.send(block);
                 Ok::<_, io::Error>(())
             })
         })?;
-        out.inner.flush()
+        out.flush()
+    }
+
+    /// All before its shards, and its sum.
+    fn header(&self, label: &str) -> io::Result<Vec<u8>> {
+        let mut header = Vec::new();
+        header.extend_from_slice(MAGIC);
+        header.extend_from_slice(&VERSION.to_le_bytes());
+        header.extend_from_slice(&fingerprint(&self.key).to_le_bytes());
+        header.extend_from_slice(&u32::try_from(label.len()).map_err(io::Error::other)?.to_le_bytes());
+        header.extend_from_slice(label.as_bytes());
+        header.extend_from_slice(&self.range.index().to_le_bytes());
+        header.extend_from_slice(&self.range.of().to_le_bytes());
+        for shard in &self.shards {
+            header.extend_from_slice(&[shard.bucket_bits, shard.tag_bits]);
+            header.extend_from_slice(&shard.len().to_le_bytes());
+        }
+        let sum = self.key.of_bytes().of(&header);
+        header.extend_from_slice(&sum.to_le_bytes());
+        Ok(header)
     }
 
     /// All that is written of its shards. `put` gives memory for the next block.
@@ -288,27 +295,6 @@ const CUT_OFF: &str = "it is cut off";
 /// Tells one key from another, and gives away nothing of it.
 fn fingerprint(key: &HashKey) -> u128 {
     key.of_bytes().of(b"transship baseline key")
-}
-
-fn number(length: usize) -> io::Result<u32> {
-    u32::try_from(length).map_err(io::Error::other)
-}
-
-/// Sums up what is written.
-struct Checked<'a> {
-    inner: &'a mut dyn Write,
-    sum: Running,
-}
-
-impl Checked<'_> {
-    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.sum.add(bytes);
-        self.inner.write_all(bytes)
-    }
-
-    fn sum(&mut self) -> io::Result<()> {
-        self.inner.write_all(&self.sum.end().to_le_bytes())
-    }
 }
 
 /// Sums up what is read.

@@ -263,7 +263,7 @@ struct Made {
 
 fn made((old, misses): (Shard, Misses), scratch: &mut Scratch) -> Made {
     let unmet = old.unmet();
-    Made { met: old.len() - unmet, unmet, next: old.next(&misses, scratch) }
+    Made { met: old.len() - unmet, unmet, next: old.next(unmet, &misses, scratch) }
 }
 
 #[cfg(test)]

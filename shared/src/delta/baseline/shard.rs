@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::Standing;
 use super::misses::Misses;
 use super::rooms::Entries;
-use super::starts::{Block, Blocks, FULLEST, Starts};
+use super::starts::{Block, Blocks, FULLEST, Finder, Starts};
 
 /// An object that was met.
 const MET: u64 = 1 << 63;
@@ -35,6 +35,37 @@ pub(super) struct Shard {
 pub(super) struct Scratch {
     starts: Starts,
     entries: Vec<u64>,
+}
+
+impl Scratch {
+    /// Adds those of old entries that were met, of whole buckets; and takes the others from their buckets' counts.
+    fn copy(&mut self, old: &[AtomicU64], place: std::ops::Range<usize>, finder: &mut Finder<'_>) -> Option<()> {
+        let mut at = place.start;
+        let (eights, rest) = old.get(place)?.as_chunks::<8>();
+        for eight in eights {
+            let entries = eight.each_ref().map(|entry| entry.load(Ordering::Relaxed));
+            // Mostly all were: then nothing is decided one by one.
+            if entries.iter().fold(MET, |all, entry| all & entry) == MET {
+                self.entries.extend_from_slice(&entries.map(|entry| entry & !MET));
+            } else {
+                self.copy_few(eight, at, finder)?;
+            }
+            at += eight.len();
+        }
+        self.copy_few(rest, at, finder)
+    }
+
+    fn copy_few(&mut self, few: &[AtomicU64], at: usize, finder: &mut Finder<'_>) -> Option<()> {
+        for (index, entry) in (at..).zip(few) {
+            let entry = entry.load(Ordering::Relaxed);
+            if entry & MET == 0 {
+                self.starts.take_one(finder.bucket(index)?);
+            } else {
+                self.entries.push(entry & !MET);
+            }
+        }
+        Some(())
+    }
 }
 
 impl Default for Shard {
@@ -71,9 +102,9 @@ impl Shard {
         self.entries.iter().filter(|entry| entry.load(Ordering::Relaxed) & MET == 0).count() as u64
     }
 
-    /// The shard after a run: the entries that were met, and what was missing. `scratch` is only used on the way, and may be used again.
-    pub(super) fn next(self, misses: &Misses, scratch: &mut Scratch) -> Self {
-        let met = if self.is_small() { 0 } else { self.len() - self.unmet() };
+    /// The shard after a run: the entries that were met, all but `unmet` of them, and what was missing. `scratch` is only used on the way, and may be used again.
+    pub(super) fn next(self, unmet: u64, misses: &Misses, scratch: &mut Scratch) -> Self {
+        let met = if self.is_small() { 0 } else { self.len() - unmet };
         let mut bucket_bits = bucket_bits_for(met + misses.len());
         let as_it_is = met > 0 && (bucket_bits, TAG_BITS) == (self.bucket_bits, self.tag_bits);
         if as_it_is && self.merge(misses, scratch).is_some() {
@@ -90,40 +121,31 @@ impl Shard {
     }
 
     /// With as many buckets as before, what was in order stays so. None, if a bucket has too many entries.
-    fn merge(&self, misses: &Misses, Scratch { starts, entries }: &mut Scratch) -> Option<()> {
+    fn merge(&self, misses: &Misses, scratch: &mut Scratch) -> Option<()> {
         let bits = self.bucket_bits;
         let mut new = Vec::new();
         misses.each(|hash| new.push((bucket(hash, bits), tag(hash, bits))));
         new.sort_unstable();
         new.dedup();
-        let mut new = new.into_iter().peekable();
-        starts.clear();
-        // Each entry is written, and the next one over it, if it was not met: that needs no decision that could be guessed wrongly.
-        entries.resize(self.entries.len() + new.len() + 1, 0);
-        let (mut rest, mut kept, mut bucket) = (&*self.entries, 0, 0);
-        for mut counts in self.starts.counts() {
-            for count in counts.iter_mut() {
-                let (all, after) = rest.split_at_checked(usize::from(*count))?;
-                rest = after;
-                let start = kept;
-                for entry in all {
-                    let entry = entry.load(Ordering::Relaxed);
-                    *entries.get_mut(kept)? = entry & !MET;
-                    kept += usize::from(entry & MET != 0);
-                }
-                if new.peek().is_some_and(|(of, _)| *of == bucket) {
-                    for (_, tag) in std::iter::from_fn(|| new.next_if(|(of, _)| *of == bucket)) {
-                        *entries.get_mut(kept)? = tag;
-                        kept += 1;
-                    }
-                    entries[start..kept].sort_unstable();
-                }
-                *count = fitting(kept - start)?;
-                bucket += 1;
-            }
-            starts.extend(&counts);
+        scratch.starts.clone_from(&self.starts);
+        scratch.entries.clear();
+        scratch.entries.reserve(self.entries.len() + new.len());
+        let (mut copied, mut finder) = (0, self.starts.finder());
+        for new in new.chunk_by(|(one, _), (other, _)| one == other) {
+            let bucket = new.first()?.0;
+            let place = self.starts.bucket(bucket);
+            scratch.copy(&self.entries, copied..place.start, &mut finder)?;
+            let entries = &mut scratch.entries;
+            let first = entries.len();
+            let all = self.entries.get(place.clone())?.iter().map(|entry| entry.load(Ordering::Relaxed));
+            entries.extend(all.filter(|entry| entry & MET != 0).map(|entry| entry & !MET));
+            entries.extend(new.iter().map(|(_, tag)| tag));
+            entries[first..].sort_unstable();
+            scratch.starts.set(bucket, fitting(entries.len() - first)?);
+            copied = place.end;
         }
-        entries.truncate(kept);
+        scratch.copy(&self.entries, copied..self.entries.len(), &mut finder)?;
+        scratch.starts.add_up();
         Some(())
     }
 

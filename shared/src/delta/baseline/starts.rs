@@ -1,7 +1,7 @@
 //! Where the entries of each bucket of a shard start: two thirds of a byte for each bucket. Rows meet buckets anywhere, so the less memory this takes, the more of it is near
 //! the processor. Calls nothing of AWS.
 
-use std::ops::{Deref, DerefMut};
+use std::ops::{Deref, DerefMut, Range};
 
 /// Buckets that are counted together.
 const COUNTS: usize = 24;
@@ -32,11 +32,6 @@ impl Starts {
         Self { blocks: Vec::with_capacity(buckets.div_ceil(COUNTS)), buckets: 0 }
     }
 
-    pub(super) fn clear(&mut self) {
-        self.blocks.clear();
-        self.buckets = 0;
-    }
-
     /// Takes over all of another's, in its own memory.
     pub(super) fn clone_from(&mut self, other: &Self) {
         self.blocks.clone_from(&other.blocks);
@@ -50,9 +45,7 @@ impl Starts {
             self.blocks.push(Block { start: self.entries(), ..Block::default() });
         }
         if let Some(block) = self.blocks.last_mut() {
-            let counts = block.counts() | u128::from(count & FULLEST) << (4 * place);
-            #[allow(clippy::cast_possible_truncation)] // cut into words
-            ((block.first, block.others) = (counts as u32, (counts >> 32) as u64));
+            block.set_counts(block.counts() | u128::from(count & FULLEST) << (4 * place));
         }
         self.buckets += 1;
     }
@@ -85,6 +78,42 @@ impl Starts {
         self.blocks.last().map_or(0, Block::end)
     }
 
+    /// Where the entries of a bucket are.
+    pub(super) fn bucket(&self, bucket: usize) -> Range<usize> {
+        let (block, index) = self.blocks().of(bucket);
+        let place = block.map_or(0..0, |block| block.bucket(index));
+        place.start as usize..place.end as usize
+    }
+
+    /// Finds the buckets of entries.
+    pub(super) fn finder(&self) -> Finder<'_> {
+        Finder { blocks: &self.blocks, passed: 0 }
+    }
+
+    /// Gives a bucket another count; where those behind it start is known when all are [added up](Self::add_up).
+    pub(super) fn set(&mut self, bucket: usize, count: u8) {
+        if let Some(block) = self.blocks.get_mut(bucket / COUNTS) {
+            let shift = 4 * (bucket % COUNTS);
+            block.set_counts(block.counts() & !(u128::from(FULLEST) << shift) | u128::from(count & FULLEST) << shift);
+        }
+    }
+
+    /// Takes one from a bucket's count, as [`Self::set`] does.
+    pub(super) fn take_one(&mut self, bucket: usize) {
+        if let Some(block) = self.blocks.get(bucket / COUNTS) {
+            self.set(bucket, count(block.counts(), bucket % COUNTS).saturating_sub(1));
+        }
+    }
+
+    /// Finds where all buckets start, by their counts.
+    pub(super) fn add_up(&mut self) {
+        let mut start = 0;
+        for block in &mut self.blocks {
+            block.start = start;
+            start = block.end();
+        }
+    }
+
     /// How many entries each bucket has, some buckets at a time.
     pub(super) fn counts(&self) -> impl Iterator<Item = Counts> {
         let left = (0..=self.buckets).rev().step_by(COUNTS);
@@ -106,6 +135,25 @@ impl<'s> Blocks<'s> {
     #[inline]
     pub(super) fn of(self, bucket: usize) -> (Option<&'s Block>, usize) {
         (self.0.get(bucket / COUNTS), bucket % COUNTS)
+    }
+}
+
+/// Finds the buckets of entries, one further on than the other.
+pub(super) struct Finder<'s> {
+    blocks: &'s [Block],
+    /// Blocks that end before.
+    passed: usize,
+}
+
+impl Finder<'_> {
+    /// The bucket of an entry, if there are as many.
+    pub(super) fn bucket(&mut self, entry: usize) -> Option<usize> {
+        let entry = u32::try_from(entry).ok()?;
+        while self.blocks.get(self.passed + 1).is_some_and(|next| next.start <= entry) {
+            self.passed += 1;
+        }
+        let block = self.blocks.get(self.passed)?;
+        (0..COUNTS).find(|index| block.bucket(*index).end > entry).map(|index| self.passed * COUNTS + index)
     }
 }
 
@@ -176,9 +224,14 @@ impl Block {
         u128::from(self.first) | u128::from(self.others) << 32
     }
 
+    #[allow(clippy::cast_possible_truncation)] // cut into words
+    fn set_counts(&mut self, counts: u128) {
+        (self.first, self.others) = (counts as u32, (counts >> 32) as u64);
+    }
+
     /// Where the entries of one of its buckets are. After the last one, there is none.
     #[inline]
-    pub(super) fn bucket(&self, index: usize) -> std::ops::Range<u32> {
+    pub(super) fn bucket(&self, index: usize) -> Range<u32> {
         let counts = self.counts();
         let [low, high] = BEFORE.get(index).copied().unwrap_or([u64::MAX; 2]);
         #[allow(clippy::cast_possible_truncation)] // cut into words
