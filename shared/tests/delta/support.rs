@@ -10,7 +10,8 @@ use md5::{Digest, Md5};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use transship::delta::{
-    Baseline, CarryOver, DeltaError, HashKey, Input, Outcome, Progress, Range, Select, Sink, Source, Verdict, difference,
+    Baseline, CarryOver, DeltaError, HashKey, Input, Outcome, Progress, Range, Select, Sink, Source, Verdict,
+    difference,
 };
 use transship::inventory::{DataFile, Row, Schema};
 

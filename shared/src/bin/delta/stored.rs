@@ -42,9 +42,8 @@ impl Folder {
     /// Reads the part of it in `range`. `bucket` is what it has to be of.
     pub(crate) fn read(&self, range: Range, bucket: &str) -> Result<Baseline, Failure> {
         let parts: Vec<_> = Range::all(self.parts).collect();
-        let open = |part| -> std::io::Result<Box<dyn Read>> {
-            Ok(Box::new(BufReader::new(File::open(self.part(part))?)))
-        };
+        let open =
+            |part| -> std::io::Result<Box<dyn Read>> { Ok(Box::new(BufReader::new(File::open(self.part(part))?))) };
         Ok(Baseline::read_parts(range, &parts, open, &self.key, bucket).map_err(DeltaError::from)?)
     }
 

@@ -35,7 +35,10 @@ fn meet(old: &Shard, there: &[u128]) -> Misses {
 /// A run.
 fn run(old: Shard, there: &[u128]) -> Shard {
     let misses = meet(&old, there);
-    { let unmet = old.unmet(); old.next(unmet, &misses, &mut Scratch::default()) }
+    {
+        let unmet = old.unmet();
+        old.next(unmet, &misses, &mut Scratch::default())
+    }
 }
 
 fn place(shard: &Shard, hash: u128) -> Bucket<'_> {
@@ -97,7 +100,10 @@ fn what_is_not_met_is_gone() {
     let old = run(Shard::default(), &all);
     let misses = meet(&old, &all[..20_000]);
     assert_eq!(old.unmet(), 10_000);
-    let next = { let unmet = old.unmet(); old.next(unmet, &misses, &mut Scratch::default()) };
+    let next = {
+        let unmet = old.unmet();
+        old.next(unmet, &misses, &mut Scratch::default())
+    };
     holds_just(&next, &all[..20_000]);
     assert!(all[20_000..].iter().all(|hash| !knows(&next, *hash)));
 }
