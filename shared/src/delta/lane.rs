@@ -285,7 +285,8 @@ impl Run<'_> {
         Ok(is_in_range)
     }
 
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "asked of every row")]
     fn choose(&self, row: &Row<'_>, waiting: &mut Waiting<'_>) {
         waiting.verdict = self.input.select.map_or(Verdict::Take, |select| select(row));
         waiting.carried = !self.input.carry_over.is_empty() && self.input.carry_over.contains(&row.key());

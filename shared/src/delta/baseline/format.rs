@@ -14,11 +14,11 @@ const MAGIC: &[u8; 8] = b"TRSHBASE";
 const VERSION: u32 = 2;
 /// Of the label, bytes.
 const LONGEST_LABEL: usize = 4096;
-const BLOCK: usize = 64 * 1024;
+const BLOCK: usize = 128 * 1024;
 /// Objects for which blocks are made on a thread of its own.
 const WORTH_A_THREAD: u64 = 1 << 19;
 /// Blocks that may wait to be written.
-const BLOCKS_AHEAD: usize = 8;
+const BLOCKS_AHEAD: usize = 4;
 
 /// Why a stored baseline cannot be used. Never use another in its place: `rebuild` makes it anew.
 #[derive(Debug, thiserror::Error)]

@@ -82,7 +82,9 @@ impl Pending {
     /// Adds a hash to one of `all` shards, the shard's bits shifted out.
     #[allow(clippy::cast_possible_truncation)] // cut into words
     pub(super) fn add(&mut self, shard: usize, hash: u128, all: &[Misses], budget: &Budget) -> Result<(), OverBudget> {
-        self.0.resize(all.len(), Few::default());
+        if self.0.len() != all.len() {
+            self.0.resize(all.len(), Few::default());
+        }
         let (Some(few), Some(misses)) = (self.0.get_mut(shard), all.get(shard)) else { return Ok(()) };
         if let Some(place) = few.hashes.get_mut(few.count) {
             *place = [(hash >> 96) as u32, (hash >> 64) as u32, (hash >> 32) as u32];
