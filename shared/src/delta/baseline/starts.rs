@@ -1,7 +1,7 @@
 //! Where the entries of each bucket of a shard start: two thirds of a byte for each bucket. Rows meet buckets anywhere, so the less memory this takes, the more of it is near
 //! the processor. Calls nothing of AWS.
 
-use std::ops::{Deref, DerefMut, Range};
+use std::ops::{Deref, Range};
 
 /// Buckets that are counted together.
 const COUNTS: usize = 24;
@@ -168,12 +168,6 @@ impl Deref for Counts {
 
     fn deref(&self) -> &[u8] {
         self.counts.get(..self.buckets).unwrap_or_default()
-    }
-}
-
-impl DerefMut for Counts {
-    fn deref_mut(&mut self) -> &mut [u8] {
-        self.counts.get_mut(..self.buckets).unwrap_or_default()
     }
 }
 
