@@ -151,6 +151,16 @@ pub(crate) fn want_large_pages<T>(memory: &mut [std::mem::MaybeUninit<T>]) {
     let _ = memory;
 }
 
+/// Gives memory that was freed back to the system, where the allocator keeps it: what was freed in small pieces, between others that are in use, it does not give back
+/// by itself, and it has no use for it when large ones are asked for.
+pub(crate) fn give_memory_back() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: it only changes what nobody uses.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]

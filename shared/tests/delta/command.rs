@@ -108,12 +108,44 @@ fn every_key_is_explained() {
     assert_eq!(why("frozen.jpg"), "not copied: it is unchanged", "it was planned before it was archived");
     assert_eq!(why("no such key"), "not copied: the report does not list it");
 
+    // The other way round: it was archived when it was planned first, and can be copied now.
+    let asked = ["--json", "--as-planned", "--explain", "frozen.jpg"];
+    let told = json(&delta(&days.second, &days.first, &asked).unwrap());
+    let thawed = "copied: it is as it was, but was left out then, and is not any more";
+    assert_eq!(told["explained"]["frozen.jpg"], thawed);
+
     let never = [("never seen.jpg".to_owned(), object('g', "GLACIER"))];
     let third = deliver(days.root.path(), "2026-01-03T00-00Z", &never.into());
     let asked = ["--json", "--as-planned", "--explain", "never seen.jpg"];
     let told = json(&delta(&days.second, &third, &asked).unwrap());
     let why = "not copied: it is left out, since a copy job cannot copy it (archived)";
     assert_eq!((&told["explained"]["never seen.jpg"], &told["left_out"]), (&why.into(), &1.into()));
+}
+
+/// With its output in the folder whose baseline it is held against, as each day after another.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_run_that_fails_leaves_the_baseline_as_it_was() {
+    let days = days();
+    let out = days.root.path().join("out");
+    let arguments = ["--json", "--out", out.to_str().unwrap()];
+    delta(&days.first, &days.first, &arguments).unwrap();
+    let baseline = out.join("baseline");
+    let stored = || fs::read(baseline.join("objects-0-of-1")).unwrap();
+    let before = stored();
+    // A disk that is full by the time that the rows are written.
+    std::os::unix::fs::symlink("/dev/full", out.join("changed.csv.new")).unwrap();
+    let error = delta(&baseline, &days.second, &arguments).unwrap_err();
+    assert!(error.contains("changed.csv.new"), "{error}");
+    assert!(stored() == before);
+    fs::remove_file(out.join("changed.csv.new")).unwrap();
+    assert_eq!(json(&delta(&baseline, &days.second, &arguments).unwrap())["changed"], 2);
+    assert!(stored() != before);
+    assert_eq!(fs::read_to_string(out.join("changed.csv")).unwrap(), CHANGED);
+    assert_eq!(json(&delta(&baseline, &days.second, &arguments).unwrap())["changed"], 0);
+    let mut left: Vec<_> = fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["baseline", "changed.csv"]);
 }
 
 #[test]

@@ -123,6 +123,9 @@ impl Seen {
             let time = |time: Option<jiff::Timestamp>| time.map_or_else(|| "none".to_owned(), |time| time.to_string());
             changes.push(format!("last-modified {} became {}", time(self.modified), time(after.modified)));
         }
+        if changes.is_empty() {
+            return "it is as it was, but was left out then, and is not any more".to_owned();
+        }
         changes.join(", ")
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
@@ -161,8 +161,10 @@ impl Session<'_> {
     }
 }
 
-/// The folder of `--out`.
+/// The folder of `--out`. What is written takes the place of what was there once all is there: a run that fails leaves what the one before has left, which it may
+/// have been held against.
 struct Out {
+    folder: PathBuf,
     changed: BufWriter<File>,
     baseline: Folder,
 }
@@ -170,16 +172,25 @@ struct Out {
 impl Out {
     fn create(folder: &Path, key: &HashKey, parts: u32) -> Result<Self, Failure> {
         fs::create_dir_all(folder).map_err(Failure::at(folder))?;
-        let path = folder.join("changed.csv");
+        let path = folder.join(NEW_CHANGED);
         let changed = BufWriter::with_capacity(1 << 18, File::create(&path).map_err(Failure::at(&path))?);
-        Ok(Self { changed, baseline: Folder::create(&folder.join("baseline"), key, parts)? })
+        Ok(Self {
+            folder: folder.to_owned(),
+            changed,
+            baseline: Folder::create(&folder.join("baseline.new"), key, parts)?,
+        })
     }
 
     fn finish(mut self) -> Result<(), Failure> {
-        self.changed.flush().map_err(Failure::at(Path::new("changed.csv")))?;
-        self.baseline.seal()
+        let [written, path] = [NEW_CHANGED, "changed.csv"].map(|name| self.folder.join(name));
+        self.changed.flush().map_err(Failure::at(&written))?;
+        // First the rows, then the baseline that knows them.
+        fs::rename(&written, &path).map_err(Failure::at(&path))?;
+        self.baseline.seal(&self.folder.join("baseline"))
     }
 }
+
+const NEW_CHANGED: &str = "changed.csv.new";
 
 /// What is new or changed.
 struct Rows<'a> {

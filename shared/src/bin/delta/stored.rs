@@ -1,7 +1,7 @@
 //! A baseline in a local folder: its key, and a file for each part of it.
 
 use std::fs::{self, File};
-use std::io::{BufReader, Read};
+use std::io::{BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use transship::delta::{Baseline, DeltaError, HashKey, Range};
@@ -23,8 +23,9 @@ impl Folder {
         Some(Self { path: path.to_owned(), key: HashKey::from_hex(key)?, parts: parts.parse().ok()? })
     }
 
-    /// A new one, for so many parts.
+    /// A new one, for so many parts. What is left of another there is gone then.
     pub(crate) fn create(path: &Path, key: &HashKey, parts: u32) -> Result<Self, Failure> {
+        remove(path)?;
         fs::create_dir_all(path).map_err(Failure::at(path))?;
         Ok(Self { path: path.to_owned(), key: key.clone(), parts })
     }
@@ -53,9 +54,24 @@ impl Folder {
         baseline.write_to(bucket, &mut file).map_err(Failure::at(&path))
     }
 
-    /// Makes it one that can be read: the last thing that is written.
-    pub(crate) fn seal(&self) -> Result<(), Failure> {
+    /// Makes it one that can be read, and puts it in place of the one at `place`.
+    pub(crate) fn seal(&self, place: &Path) -> Result<(), Failure> {
         let path = self.path.join("key");
-        fs::write(&path, format!("{} {}\n", self.key.to_hex(), self.parts)).map_err(Failure::at(&path))
+        fs::write(&path, format!("{} {}\n", self.key.to_hex(), self.parts)).map_err(Failure::at(&path))?;
+        let old = place.with_extension("old");
+        remove(&old)?;
+        if place.exists() {
+            fs::rename(place, &old).map_err(Failure::at(place))?;
+        }
+        fs::rename(&self.path, place).map_err(Failure::at(place))?;
+        remove(&old)
+    }
+}
+
+/// Removes a folder, if there is one.
+fn remove(folder: &Path) -> Result<(), Failure> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Failure::at(folder)(error)),
+        _ => Ok(()),
     }
 }

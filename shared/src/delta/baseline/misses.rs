@@ -8,7 +8,7 @@ use super::OverBudget;
 /// Bytes of memory for each.
 pub(super) const BYTES: usize = 12;
 /// A list grows by chunks of this many: doubling would need three times the memory for a moment.
-const CHUNK: usize = 1024;
+const CHUNK: usize = 2048;
 
 /// Memory for objects, bytes.
 pub(super) struct Budget {

@@ -18,7 +18,7 @@ use self::shard::{Bucket, Scratch, Shard, Sight};
 use self::starts::Block;
 use super::hash::HashKey;
 use super::range::Range;
-use crate::fast::prefetch;
+use crate::fast::{self, prefetch};
 
 /// Bytes of memory for each object of a baseline: 8, and the places of the buckets.
 pub(super) const BYTES_AN_ENTRY: u64 = 9;
@@ -219,6 +219,9 @@ impl<'b> Comparison<'b> {
     }
 }
 
+/// Bytes of new hashes that are given back to the system together. They lie in small pieces, those of all shards mixed, and what they become needs other memory.
+const GIVEN_BACK: u64 = 4 << 20;
+
 /// What a run found that its baseline does not have.
 pub(super) struct New(Vec<Misses>);
 
@@ -230,8 +233,17 @@ impl Baseline {
         let next = || old.lock().unwrap_or_else(PoisonError::into_inner).next();
         let mut parts: Vec<(usize, Made)> = std::thread::scope(|scope| {
             let work = || {
-                let mut scratch = Scratch::default();
-                std::iter::from_fn(next).map(|(index, shard)| (index, made(shard, &mut scratch))).collect::<Vec<_>>()
+                let (mut scratch, mut freed) = (Scratch::default(), 0);
+                let made = std::iter::from_fn(next).map(|(index, (old, misses))| {
+                    freed += misses.len() * BYTES_A_MISS;
+                    let made = made(old, misses, &mut scratch);
+                    if freed >= GIVEN_BACK {
+                        freed = 0;
+                        fast::give_memory_back();
+                    }
+                    (index, made)
+                });
+                made.collect::<Vec<_>>()
             };
             let threads: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
             let joined = threads.into_iter().map(std::thread::ScopedJoinHandle::join);
@@ -261,7 +273,9 @@ struct Made {
     unmet: u64,
 }
 
-fn made((old, misses): (Shard, Misses), scratch: &mut Scratch) -> Made {
+/// Takes the misses, so that their memory is free then.
+#[allow(clippy::needless_pass_by_value, reason = "they are to be gone")]
+fn made(old: Shard, misses: Misses, scratch: &mut Scratch) -> Made {
     let unmet = old.unmet();
     Made { met: old.len() - unmet, unmet, next: old.next(unmet, &misses, scratch) }
 }
