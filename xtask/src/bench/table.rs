@@ -35,7 +35,7 @@ const HASHING: f64 = 3.5;
 const BOTH: f64 = 2.3;
 const MEMORY: f64 = 10.0;
 /// Bytes: a constant, and so many for each object.
-const CONSTANT: f64 = 64.0 * 1024.0 * 1024.0;
+const CONSTANT: f64 = 64e6;
 const PER_OBJECT: f64 = 16.0;
 
 impl Results {
@@ -133,11 +133,11 @@ impl Results {
         }
         for step in &self.scale {
             let ours = step.outcomes.iter().find(|outcome| outcome.contender.kind == Kind::Baseline);
-            let over = ours
-                .and_then(|ours| ours.median.as_ref().ok())
-                .map(|ours| (memory(ours) - CONSTANT) / count(step.rows));
-            let aim = format!("{} rows: bytes an object beyond 64 MB, at most {PER_OBJECT}", step.rows);
-            aim_line(page, &aim, over.map(|over| over.max(0.0)), |over| over <= PER_OBJECT);
+            let ours = ours.and_then(|ours| ours.median.as_ref().ok());
+            object_line(page, &format!("{} rows", step.rows), ours.map(|ours| (ours.peak_bytes, step.rows)));
+        }
+        for Invocation { what, rows, peak_bytes, outcome } in self.create_job.iter().flatten() {
+            object_line(page, &format!("create-job, {what}, {outcome}"), Some((*peak_bytes, *rows)));
         }
         page.push('\n');
     }
@@ -207,6 +207,14 @@ impl Results {
         let least = peers.filter_map(|outcome| outcome.median.as_ref().ok()).min_by_key(|took| took.peak_bytes)?;
         Some(memory(least) / memory(ours?))
     }
+}
+
+/// Of a peak and so many objects.
+fn object_line(page: &mut String, what: &str, reached: Option<(u64, u64)>) {
+    let over = reached.map(|(peak, objects)| ((count(peak) - CONSTANT) / count(objects)).max(0.0));
+    aim_line(page, &format!("{what}: bytes an object beyond 64 MB, at most {PER_OBJECT}"), over, |over| {
+        over <= PER_OBJECT
+    });
 }
 
 fn aim_line(page: &mut String, aim: &str, reached: Option<f64>, holds: impl Fn(f64) -> bool) {
