@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use md5::{Digest, Md5};
-use transship::delta::{Baseline, BaselineError, CarryOver, HashKey, Input, Range, Sink, Source, Verdict, difference};
+use transship::delta::{Baseline, BaselineError, CarryOver, HashKey, Input, Range, Sink, Source, difference};
 use transship::inventory::{DataFile, Row, Schema};
 
 const LABEL: &str = "demo route, all settings as they are";
