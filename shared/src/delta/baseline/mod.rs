@@ -201,7 +201,8 @@ impl<'b> Comparison<'b> {
     /// find it known, unless `alone`.
     pub(super) fn meet(&self, sought: &Sought<'_>, alone: bool, pending: &mut Pending) -> Result<Standing, OverBudget> {
         let Some(sight) = sought.sight else { return Ok(Standing::New) };
-        let standing = sight.meet(sought.hash, sought.bucket, alone);
+        // A small shard is made anew of all that was met: what is counted twice there might make it another one.
+        let standing = sight.meet(sought.hash, sought.bucket, alone || sight.is_small);
         if standing == Standing::New || (standing == Standing::Known && sight.is_small) {
             pending.add(sight.index, sought.hash, &self.misses, &self.budget)?;
         }
