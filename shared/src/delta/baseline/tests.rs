@@ -126,10 +126,10 @@ fn a_new_object_twice_is_one_entry() {
 #[test]
 fn memory_is_taken_by_the_chunk_and_no_more_than_allowed() {
     let (misses, mut pending) = ([Misses::default()], Pending::default());
-    let budget = Budget::new(Some(13_000));
+    let budget = Budget::new(Some(25_000));
     let mut hashes = hashes(5000, 6).into_iter();
     let added = hashes.by_ref().take_while(|hash| pending.add(0, *hash, &misses, &budget).is_ok()).count();
     // A chunk, and all but the last of those that come to the next one together.
-    assert_eq!((added, misses[0].len()), (1024 + 15, 1024));
+    assert_eq!((added, misses[0].len()), (2048 + 15, 2048));
     assert!(matches!(budget.take(1), Err(OverBudget)));
 }
