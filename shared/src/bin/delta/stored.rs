@@ -58,7 +58,7 @@ impl Folder {
     pub(crate) fn seal(&self, place: &Path) -> Result<(), Failure> {
         let path = self.path.join("key");
         fs::write(&path, format!("{} {}\n", self.key.to_hex(), self.parts)).map_err(Failure::at(&path))?;
-        let old = place.with_extension("old");
+        let old = place.with_extension("replaced");
         remove(&old)?;
         if place.exists() {
             fs::rename(place, &old).map_err(Failure::at(place))?;
